@@ -1,0 +1,1 @@
+"""Work modes and skill levels of a CXone contact centre as code."""

@@ -1,0 +1,1 @@
+"""Edge: evidence on disk: journal, keys, envelopes, bundles, ledger."""

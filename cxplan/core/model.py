@@ -1,0 +1,355 @@
+"""The nouns: what people declared, what the tenant holds, and what a shift is.
+
+Frozen values only. Instants are aware datetimes in UTC. A level is an integer on the tenant's
+scale, 0 meaning that the skill is assigned but switched off; names of levels exist only in the
+files and on the screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+AgentId = NewType("AgentId", str)
+"""The tenant's id of an agent."""
+
+AgentKey = NewType("AgentKey", str)
+"""The name of a member in the files, unique in the tenant."""
+
+SkillId = NewType("SkillId", str)
+SkillName = NewType("SkillName", str)
+WorkModeId = NewType("WorkModeId", str)
+WorkModeName = NewType("WorkModeName", str)
+
+ETag = NewType("ETag", str)
+"""A strong entity tag as sent, quotes included. Opaque: compared for equality, nothing else."""
+
+OFF = 0
+"""The level of a skill that is assigned but switched off."""
+
+
+# --- what people declared -------------------------------------------------------------------
+
+
+class Category(StrEnum):
+    """What a work mode means for routing."""
+
+    AVAILABLE = "available"
+    UNAVAILABLE = "unavailable"
+    OFFLINE = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueSkill:
+    """A skill's human name and the tenant's id; ``max_concurrent`` where the files state one."""
+
+    name: SkillName
+    id: SkillId
+    channel: str | None = None
+    max_concurrent: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueMode:
+    """A work mode's human name, the tenant's id and its category."""
+
+    name: WorkModeName
+    id: WorkModeId
+    category: Category
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Which end of the scale is better, and the names of levels on it."""
+
+    best: int
+    worst: int
+    names: Mapping[str, int] = field(default_factory=dict)
+
+    def allows(self, level: int) -> bool:
+        """Tell whether ``level`` lies on the scale."""
+        return min(self.best, self.worst) <= level <= max(self.best, self.worst)
+
+    def better(self, before: int, after: int) -> bool:
+        """Tell whether ``after`` is nearer to the best end than ``before``."""
+        return abs(after - self.best) < abs(before - self.best)
+
+
+class LayerKind(StrEnum):
+    """Where a value may be declared; later ones win."""
+
+    PROFILE = "profile"
+    TEAM = "team"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One block of declarations: kind, name, file, and the keys that lead to it in the file."""
+
+    kind: LayerKind
+    name: str
+    file: str
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one effective value was written: a layer and the keys below it.
+
+    Line and column are looked up only when somebody is to see them (``ports.DesiredSource``).
+    """
+
+    layer: Layer
+    keys: tuple[str, ...]
+
+
+class Off(StrEnum):
+    """The two ways of not routing by a skill."""
+
+    DISABLED = "disabled"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class SkillSetting:
+    """What one layer says of one skill: a level, a concurrency, or that it is off."""
+
+    level: int | None = None
+    concurrent: int | None = None
+    off: Off | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What one layer declares. Names refer to the catalogue and are known to exist."""
+
+    layer: Layer
+    work_mode: WorkModeName | None = None
+    skills: Mapping[SkillName, SkillSetting] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named bundle of work mode and skill levels."""
+
+    name: str
+    block: Block
+    extends: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One agent of a team; ``id`` is the key itself where the files give none."""
+
+    key: AgentKey
+    id: AgentId
+    block: Block
+    profile: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A team, its default profile and its members."""
+
+    name: str
+    block: Block
+    members: tuple[Member, ...] = ()
+    profile: str | None = None
+    time_zone: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class Policy(StrEnum):
+    """What a finding of the shift checks does to its agent."""
+
+    DEFER = "defer"
+    BLOCK = "block"
+    WARN = "warn"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftPolicy:
+    """``guards.shifts``: what each shift finding does, and how near a boundary counts as there."""
+
+    no_active_shift: Policy = Policy.DEFER
+    mode_conflict: Policy = Policy.BLOCK
+    unreadable: Policy = Policy.BLOCK
+    skills_off_shift: Policy = Policy.ALLOW
+    grace_minutes: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """``percent`` of what is managed or ``or_at_least``, and never over ``at_most``."""
+
+    percent: int
+    or_at_least: int
+    at_most: int
+
+    def of(self, managed: int) -> int:
+        """Return the limit as a count, the percentage rounded down."""
+        return min(max(managed * self.percent // 100, self.or_at_least), self.at_most)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """``guards.yaml``; a limit that is ``None`` was switched off by name."""
+
+    max_agents_changed: Limit | None = Limit(percent=30, or_at_least=10, at_most=1000)
+    max_skills_removed: Limit | None = Limit(percent=10, or_at_least=10, at_most=500)
+    no_agent_without_skill: bool = True
+    shifts: ShiftPolicy = ShiftPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """Everything that the files say, with all references known to resolve."""
+
+    tenant: str
+    api: str
+    levels: Levels
+    skills: Mapping[SkillName, CatalogueSkill]
+    modes: Mapping[WorkModeName, CatalogueMode]
+    profiles: Mapping[str, Profile]
+    teams: tuple[Team, ...]
+    guards: GuardSettings = GuardSettings()
+    time_zone: str | None = None
+
+
+# --- what is wanted of one agent ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One effective value and the place that made it; ``source`` is None for a built-in default."""
+
+    value: int
+    source: Source | None
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredSkill:
+    """What is wanted of one skill; a part that is None is unmanaged.
+
+    With ``off`` set, ``level`` is the wanted 0 with its source and ``concurrent`` is None.
+    """
+
+    name: SkillName
+    id: SkillId
+    level: Wanted | None = None
+    concurrent: Wanted | None = None
+    off: Off | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredMode:
+    """The wanted work mode and the place that made it."""
+
+    mode: CatalogueMode
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredAgent:
+    """What the files want of one agent; what they do not name is unmanaged."""
+
+    id: AgentId
+    key: AgentKey
+    team: str
+    skills: tuple[DesiredSkill, ...]
+    work_mode: DesiredMode | None = None
+
+
+# --- what the tenant holds ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A skill as an agent holds it; a part that the tenant did not state is None."""
+
+    skill_id: SkillId
+    level: int | None
+    concurrent: int | None = None
+    maximum: int | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether contacts are routed by it."""
+        return self.level != OFF
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedAgent:
+    """An agent as read, its lock tag read before its values.
+
+    ``etag`` is None where the tenant gave none that can lock (missing, weak, malformed).
+    ``skills`` are sorted by id and each id stands once.
+    """
+
+    id: AgentId
+    etag: ETag | None
+    work_mode: WorkModeId | None
+    skills: tuple[Assignment, ...]
+
+    def holds(self, skill: SkillId) -> Assignment | None:
+        """Return the assignment of ``skill``, or None where the agent does not hold it."""
+        return next((held for held in self.skills if held.skill_id == skill), None)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingAgent:
+    """The tenant knows no such agent (404)."""
+
+    id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadAgent:
+    """An agent whose state could not be read; ``code`` and ``reason`` say why."""
+
+    id: AgentId
+    code: str
+    reason: str
+
+
+AgentReading = ObservedAgent | MissingAgent | UnreadAgent
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A planned shift, half-open ``[start, end)`` in UTC, and the work mode it plans."""
+
+    start: datetime
+    end: datetime
+    work_mode: WorkModeId
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """An agent's shifts as read, sorted by start; none means *no shift planned*."""
+
+    shifts: tuple[Shift, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableSchedule:
+    """A schedule that could not be read: never "ok", and never "no shift"."""
+
+    reason: str
+
+
+ScheduleReading = Schedule | UnreadableSchedule
+
+
+@dataclass(frozen=True, slots=True)
+class TenantIdentity:
+    """Whom one talks to: the API's origin, and the tenant id where the token names one."""
+
+    origin: str
+    tenant_id: str | None = None

@@ -1,0 +1,1 @@
+"""Edge: YAML files to declarations."""

@@ -1,0 +1,1 @@
+"""Edge: a plan to its file and back."""

@@ -1,0 +1,185 @@
+"""What the use cases need of the world, as Protocols.
+
+The edges implement these and ``wiring`` joins them; tests implement them too. A method raises
+``CxplanError`` only where going on makes no sense; what concerns one agent comes back as a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from cxplan.core.address import Origin
+from cxplan.core.answers import Answer, AvailabilityEvent, Write
+from cxplan.core.evidence import Closing, Head, Opening, VerifyReport
+from cxplan.core.model import (
+    AgentId,
+    AgentReading,
+    Declarations,
+    ObservedAgent,
+    ScheduleReading,
+    SkillId,
+    Source,
+    TenantIdentity,
+)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Clock(Protocol):
+    """Time, handed in so that tests need not wait."""
+
+    def now(self) -> datetime:
+        """Return the wall clock as an aware datetime in UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back; only differences mean something."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Ids(Protocol):
+    """Identifiers, handed in so that tests can foresee them."""
+
+    def new(self) -> str:
+        """Return a fresh uuid4 as text."""
+
+
+class DesiredSource(Protocol):
+    """The files that people write."""
+
+    def read(self) -> Declarations:
+        """Return everything that the files say.
+
+        Raises:
+            DesiredInvalid: with every problem of every file, each with its place.
+        """
+
+    def locate(self, source: Source) -> Origin:
+        """Return the line and column of a value of the declarations that ``read`` returned."""
+
+
+class Tenant(Protocol):
+    """A tenant's agents, whatever the API behind it.
+
+    All methods may be called from several threads at once.
+    """
+
+    @property
+    def locking(self) -> str:
+        """``etag`` where a write can be tied to the state it was decided on, else ``compare``."""
+
+    def connect(self, *, write: bool) -> TenantIdentity:
+        """Get a token, check its scopes for reading (and writing), and say who answered.
+
+        Raises:
+            AuthError: credentials, scopes or certificate refused.
+            UnavailableError: not reachable, or an answer that is refused.
+        """
+
+    def agent(self, agent_id: AgentId) -> AgentReading:
+        """Return the agent with all its assignments, the lock tag read before the values.
+
+        Raises:
+            AuthError: the token is refused for good, or the first reads are all forbidden.
+            UnavailableError: the tenant cannot be reached at all, or answers what is refused.
+        """
+
+    def schedule(self, agent_id: AgentId) -> ScheduleReading:
+        """Return the agent's shifts; never raises for what concerns this agent alone."""
+
+    def skill_maximums(self) -> Mapping[SkillId, int]:
+        """Return the concurrency limits of the tenant's skill list; empty where it has none."""
+
+    def write(self, change: Write, seen: ObservedAgent) -> Answer:
+        """Send one write, at the tenant's pace, valid only against the state ``seen``.
+
+        Raises:
+            AuthError: the token is refused for good.
+        """
+
+    def publish(self, event: AvailabilityEvent, at: datetime) -> Answer:
+        """Tell external systems of a write; ``at`` is the event's timestamp."""
+
+
+class Run(Protocol):
+    """The evidence of one apply, open until it is sealed."""
+
+    @property
+    def id(self) -> str:
+        """The run's uuid."""
+
+    def record(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Append one line to the journal; it is on disk when this returns. Thread-safe.
+
+        Raises:
+            EvidenceError: it could not be written; what it speaks of must not happen.
+        """
+
+    def seal(self, closing: Closing) -> Head:
+        """Sign the bundle and give it its final name.
+
+        Raises:
+            EvidenceError: it could not be sealed; the journal stays.
+        """
+
+
+class Ledger(Protocol):
+    """All runs of one tenant and writer."""
+
+    def lock(self, *, plan_id: str) -> AbstractContextManager[None]:
+        """Hold the ledger until the block ends.
+
+        Raises:
+            LockedError: another run holds it; the message says who, since when, on which plan.
+            EvidenceError: the folder cannot be written, or a run in it is unsealed.
+        """
+
+    def applied(self, plan_id: str) -> str | None:
+        """Return the id of the sealed run that wrote from this plan, or None."""
+
+    def prepare(self) -> None:
+        """Load the signing key, sign a probe and verify it, before anything is asked of a tenant.
+
+        Raises:
+            UnapprovedError: no key, or one that cannot sign.
+        """
+
+    def begin(self, opening: Opening, plan: bytes) -> Run:
+        """Make the run's folder with the plan and the signed opening in it, all on disk.
+
+        Raises:
+            EvidenceError: it could not be written; no PATCH may leave.
+        """
+
+    def runs(self) -> Iterator[Head]:
+        """Yield the heads of the sealed runs in order, without verifying them."""
+
+    def verify(self, runs: Sequence[str] = (), *, expect_head: str | None = None) -> VerifyReport:
+        """Check the named runs, or the whole ledger, and return every failure found."""
+
+
+class Progress(Protocol):
+    """Somebody who watches; the default does nothing."""
+
+    def start(self, what: str, total: int) -> None:
+        """A stage of ``total`` items begins."""
+
+    def step(self, note: str = "") -> None:
+        """One item is done; ``note`` is a line for the log. Thread-safe."""
+
+    def finish(self) -> None:
+        """The stage is over."""
+
+
+class Workers(Protocol):
+    """A bounded pool; the only place where threads are started."""
+
+    def map(
+        self, function: Callable[[Item], Result], items: Iterable[Item], *, width: int
+    ) -> Iterator[Result]:
+        """Yield ``function(item)`` in the order of ``items``, at most ``width`` under way."""

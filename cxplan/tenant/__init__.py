@@ -1,0 +1,1 @@
+"""Edge: a CXone tenant over HTTP."""

@@ -1,0 +1,1 @@
+"""The tenant API profile availability-v2."""

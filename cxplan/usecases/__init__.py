@@ -1,0 +1,1 @@
+"""The verbs, against ports only; they do not call one another."""
