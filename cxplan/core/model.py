@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NewType
 
@@ -323,11 +323,23 @@ AgentReading = ObservedAgent | MissingAgent | UnreadAgent
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A planned shift, half-open ``[start, end)`` in UTC, and the work mode it plans."""
+    """A planned shift, half-open ``[start, end)``, and the work mode it plans.
+
+    Kept in UTC whatever zone it was given in: two instants of one zone would subtract to
+    wall-clock time.
+    """
 
     start: datetime
     end: datetime
     work_mode: WorkModeId
+
+    def __post_init__(self) -> None:
+        """Turn both instants to UTC; a naive one has no place here."""
+        for name in ("start", "end"):
+            instant: datetime = getattr(self, name)
+            if instant.tzinfo is None:
+                raise ValueError("a shift's instants need an offset")
+            object.__setattr__(self, name, instant.astimezone(UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +361,9 @@ ScheduleReading = Schedule | UnreadableSchedule
 
 @dataclass(frozen=True, slots=True)
 class TenantIdentity:
-    """Whom one talks to: the API's origin, and the tenant id where the token names one."""
+    """Whom one talks to: the API's origin, the tenant id where the token names one, its clock."""
 
     origin: str
     tenant_id: str | None = None
+    server_date: str | None = None
+    """The ``Date`` of the token answer, as sent."""

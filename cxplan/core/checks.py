@@ -1,0 +1,171 @@
+"""What must hold for one agent before anything is written to it.
+
+Concurrency may not pass the maximum of the skill for that agent: the live
+``maximumConcurrentInteractions`` (missing or 0 counts as 1); for a skill that the agent does not
+hold the catalogue's ``maxConcurrent``, else the tenant's skill list, else 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cxplan.core.diff import CONCURRENT, WORK_MODE, AgentState, Change, SkillState
+from cxplan.core.findings import Finding, Verdict
+from cxplan.core.model import (
+    OFF,
+    CatalogueSkill,
+    Declarations,
+    DesiredAgent,
+    ObservedAgent,
+    Policy,
+    ScheduleReading,
+    SkillId,
+)
+from cxplan.core.shifts import ShiftRules, judge_mode, judge_skills
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where concurrency maximums come from when the agent does not hold the skill."""
+
+    catalogue: Mapping[SkillId, CatalogueSkill]
+    tenant: Mapping[SkillId, int]
+
+    def maximum(self, skill: SkillId, observed: ObservedAgent) -> tuple[int, str]:
+        """Return the limit of a skill for an agent, and where it comes from."""
+        held = observed.holds(skill)
+        if held:
+            return (held.maximum or 1), "the agent's live maximum"
+        listed = self.catalogue.get(skill)
+        if listed and listed.max_concurrent:
+            return listed.max_concurrent, "maxConcurrent of the catalogue"
+        if self.tenant.get(skill):
+            return self.tenant[skill], "the tenant's skill list"
+        return 1, "no maximum is stated"
+
+
+def needs_tenant_list(declarations: Declarations) -> bool:
+    """Tell whether a limit may have to come from the tenant's skill list."""
+    return not all(skill.max_concurrent for skill in declarations.skills.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """All per-agent checks of one plan, or of its apply, at one instant."""
+
+    shifts: ShiftRules
+    limits: Limits
+    needs_etag: bool
+
+    def wants_schedule(self, changes: Iterable[Change]) -> bool:
+        """Tell whether judging these changes needs the agent's schedule."""
+        paths = [change.path for change in changes]
+        if WORK_MODE in paths:
+            return True
+        return bool(paths) and self.shifts.policy.skills_off_shift is not Policy.ALLOW
+
+    def judge(
+        self,
+        desired: DesiredAgent,
+        observed: ObservedAgent,
+        changes: tuple[Change, ...],
+        after: AgentState,
+        read_schedule: Callable[[], ScheduleReading],
+    ) -> tuple[Finding, ...]:
+        """Return what each check that applies says; nothing for an agent without changes.
+
+        ``read_schedule`` is called only where ``wants_schedule``.
+        """
+        findings = list(_never_held(desired, observed))
+        if not changes:
+            return tuple(findings)
+        findings += self._lock(observed, changes, after)
+        findings += self._concurrency(observed, changes, after)
+        if self.wants_schedule(changes):
+            findings.append(self._shift(desired, changes, read_schedule()))
+        return tuple(findings)
+
+    def _shift(
+        self, desired: DesiredAgent, changes: tuple[Change, ...], schedule: ScheduleReading
+    ) -> Finding:
+        moves = any(change.path == WORK_MODE for change in changes)
+        if moves and desired.work_mode is not None:
+            return judge_mode(self.shifts, schedule, desired.work_mode.mode)
+        return judge_skills(self.shifts, schedule)
+
+    def _lock(
+        self, observed: ObservedAgent, changes: tuple[Change, ...], after: AgentState
+    ) -> Iterator[Finding]:
+        """A write needs a tag to lock with and a live value for whatever it must repeat."""
+        if self.needs_etag and observed.etag is None:
+            message = "the tenant gave no strong ETag, so a write could overwrite somebody else's"
+            yield Finding("lock.noStrongEtag", Verdict.BLOCK, message)
+        elif self.needs_etag:
+            yield Finding("lock.strongEtag", Verdict.OK)
+        if after.work_mode is None:
+            message = "the live work mode is unknown and the files declare none; a write needs one"
+            yield Finding("lock.noWorkMode", Verdict.BLOCK, message)
+        for skill in written(changes, after):
+            if skill.level is None:
+                message = f"the tenant states no level for {skill.skill_id}; declare one"
+                yield Finding("lock.noLevel", Verdict.BLOCK, message)
+
+    def _concurrency(
+        self, observed: ObservedAgent, changes: tuple[Change, ...], after: AgentState
+    ) -> Iterator[Finding]:
+        over = False
+        for skill in written(changes, after):
+            limit, origin = self.limits.maximum(skill.skill_id, observed)
+            if skill.level != OFF and (skill.concurrent or 0) > limit:
+                over = True
+                yield _too_many(skill, changes, limit, origin)
+        if not over:
+            yield Finding("concurrency.skill", Verdict.OK)
+
+
+def judge_for(
+    declarations: Declarations, at: datetime, listed: Mapping[SkillId, int], *, needs_etag: bool
+) -> Judge:
+    """Return the judge of one plan or apply; ``listed`` is the tenant's skill list."""
+    modes = {mode.id: mode for mode in declarations.modes.values()}
+    catalogue = {skill.id: skill for skill in declarations.skills.values()}
+    shifts = ShiftRules(at, declarations.guards.shifts, modes)
+    return Judge(shifts, Limits(catalogue, listed), needs_etag)
+
+
+def written(changes: Iterable[Change], after: AgentState) -> tuple[SkillState, ...]:
+    """Return the skills that a write of ``changes`` names, as it would leave them."""
+    touched = {change.skill_id for change in changes}
+    return tuple(skill for skill in after.skills if skill.skill_id in touched)
+
+
+def _too_many(skill: SkillState, changes: Iterable[Change], limit: int, origin: str) -> Finding:
+    change = next(
+        (c for c in changes if c.skill_id == skill.skill_id and c.part == CONCURRENT), None
+    )
+    because = change.because if change else None
+    name = _name(skill, changes)
+    wanted = f"{because.file}:{because.line}" if because else "live"
+    message = (
+        f"{name}: concurrent {skill.concurrent} ({wanted}) is over the limit {limit} ({origin})"
+    )
+    return Finding("concurrency.skill", Verdict.BLOCK, message)
+
+
+def _name(skill: SkillState, changes: Iterable[Change]) -> str:
+    path = next(change.path for change in changes if change.skill_id == skill.skill_id)
+    return path.split("/")[1]
+
+
+def _never_held(desired: DesiredAgent, observed: ObservedAgent) -> Iterator[Finding]:
+    for skill in desired.skills:
+        if skill.level is None and skill.concurrent is not None:
+            held = observed.holds(skill.id)
+            if held is None or held.level == OFF:
+                message = (
+                    f"{skill.name}: a concurrency is declared and no level, and the agent does "
+                    "not hold the skill actively; declare a level to assign it"
+                )
+                yield Finding("concurrency.notHeld", Verdict.WARN, message)

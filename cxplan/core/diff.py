@@ -1,0 +1,270 @@
+"""Desired and observed agents to changes: a typed comparison of single values.
+
+What is not named in the files never shows up here. A skill that is not held and one that is held
+at level 0 are both *off*; the concurrency of an off skill is not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cxplan.core.address import Origin
+from cxplan.core.model import (
+    OFF,
+    Assignment,
+    DesiredAgent,
+    DesiredSkill,
+    Levels,
+    ObservedAgent,
+    Off,
+    SkillId,
+    Source,
+    Wanted,
+    WorkModeId,
+)
+
+DEFAULT_CONCURRENT = 1
+"""What is sent where the files state no concurrency and there is no live one to keep."""
+
+WORK_MODE = "workMode"
+LEVEL = "level"
+CONCURRENT = "concurrent"
+
+Value = int | str | None
+Locate = Callable[[Source], Origin]
+
+
+class Op(StrEnum):
+    """What a change does to a value; removing is going to disabled or absent."""
+
+    ADD = "add"
+    CHANGE = "change"
+    REMOVE = "remove"
+
+
+class Direction(StrEnum):
+    """Where a level moves on the tenant's scale."""
+
+    BETTER = "better"
+    WORSE = "worse"
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """The line that made a value."""
+
+    file: str
+    line: int
+    layer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value that differs. ``because`` is None for a built-in default.
+
+    ``skill_id`` is None for the work mode. ``before`` is None where the tenant holds no value.
+    """
+
+    path: str
+    op: Op
+    before: Value
+    after: Value
+    because: Because | None
+    skill_id: SkillId | None = None
+    direction: Direction | None = None
+
+    @property
+    def part(self) -> str:
+        """The last part of the path: ``workMode``, ``level`` or ``concurrent``."""
+        return self.path.rpartition("/")[2]
+
+
+def is_off(held: Assignment | None) -> bool:
+    """Tell whether nothing is routed by this assignment."""
+    return held is None or held.level == OFF
+
+
+def diff(
+    desired: DesiredAgent, observed: ObservedAgent, levels: Levels, locate: Locate
+) -> tuple[Change, ...]:
+    """Return what must change on the agent to match the files, work mode first, skills by id.
+
+    ``locate`` is asked only for values that change.
+    """
+    return tuple(_changes(desired, observed, levels, locate))
+
+
+def _changes(
+    desired: DesiredAgent, observed: ObservedAgent, levels: Levels, locate: Locate
+) -> Iterator[Change]:
+    mode = desired.work_mode
+    if mode is not None and mode.mode.id != observed.work_mode:
+        because = _because(mode.source, locate)
+        yield Change(WORK_MODE, Op.CHANGE, observed.work_mode, mode.mode.id, because)
+    held = {assignment.skill_id: assignment for assignment in observed.skills}
+    for skill in desired.skills:
+        live = held.get(skill.id)
+        if skill.off is not None:
+            yield from _off_changes(skill, live, locate)
+        elif is_off(live):
+            yield from _added(skill, live, locate)
+        elif live is not None:
+            yield from _adjusted(skill, live, levels, locate)
+
+
+def _off_changes(skill: DesiredSkill, live: Assignment | None, locate: Locate) -> Iterator[Change]:
+    if not is_off(live):
+        before = live.level if live else None
+        yield _skill_change(skill, LEVEL, Op.REMOVE, (before, skill.level), locate)
+    elif live is None and skill.off is Off.DISABLED:
+        yield _skill_change(skill, LEVEL, Op.ADD, (None, skill.level), locate)
+
+
+def _added(skill: DesiredSkill, live: Assignment | None, locate: Locate) -> Iterator[Change]:
+    """A skill that is off now and wanted at a level; a concurrency alone switches nothing on."""
+    if skill.level is None:
+        return
+    before = live.level if live else None
+    yield _skill_change(skill, LEVEL, Op.ADD, (before, skill.level), locate)
+    concurrent = skill.concurrent or Wanted(DEFAULT_CONCURRENT, None)
+    yield _skill_change(skill, CONCURRENT, Op.ADD, (None, concurrent), locate)
+
+
+def _adjusted(
+    skill: DesiredSkill, live: Assignment, levels: Levels, locate: Locate
+) -> Iterator[Change]:
+    """A skill that is held actively and may differ in level or concurrency."""
+    moved = skill.level is not None and skill.level.value != live.level
+    if moved:
+        change = _skill_change(skill, LEVEL, Op.CHANGE, (live.level, skill.level), locate)
+        yield _directed(change, levels)
+    wanted = skill.concurrent
+    if wanted is None and moved and live.concurrent is None:
+        wanted = Wanted(DEFAULT_CONCURRENT, None)
+    if wanted is not None and wanted.value != live.concurrent:
+        yield _skill_change(skill, CONCURRENT, Op.CHANGE, (live.concurrent, wanted), locate)
+
+
+def _skill_change(
+    skill: DesiredSkill, part: str, op: Op, values: tuple[Value, Wanted | None], locate: Locate
+) -> Change:
+    before, wanted = values
+    source = wanted.source if wanted else None
+    because = _because(source, locate) if source else None
+    after = wanted.value if wanted else None
+    return Change(f"skills/{skill.name}/{part}", op, before, after, because, skill.id)
+
+
+def _directed(change: Change, levels: Levels) -> Change:
+    if not isinstance(change.before, int) or not isinstance(change.after, int):
+        return change
+    better = levels.better(change.before, change.after)
+    direction = Direction.BETTER if better else Direction.WORSE
+    return Change(
+        change.path,
+        change.op,
+        change.before,
+        change.after,
+        change.because,
+        change.skill_id,
+        direction,
+    )
+
+
+def _because(source: Source, locate: Locate) -> Because:
+    origin = locate(source)
+    return Because(origin.file, origin.line, source.layer.kind.value)
+
+
+# --- states ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SkillState:
+    """One assignment as it stands or would stand."""
+
+    skill_id: SkillId
+    level: int | None
+    concurrent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentState:
+    """All values of an agent, managed or not; skills by id."""
+
+    work_mode: WorkModeId | None
+    skills: tuple[SkillState, ...]
+
+    def value(self, change: Change) -> Value:
+        """Return what stands where ``change`` would write: None where nothing is held or stated.
+
+        An off skill has no concurrency.
+        """
+        if change.skill_id is None:
+            return self.work_mode
+        found = next((s for s in self.skills if s.skill_id == change.skill_id), None)
+        if found is None:
+            return None
+        if change.part == LEVEL:
+            return found.level
+        return None if found.level == OFF else found.concurrent
+
+    @property
+    def held(self) -> frozenset[SkillId]:
+        """The skills that the agent holds, off or not."""
+        return frozenset(skill.skill_id for skill in self.skills)
+
+    @property
+    def active_skills(self) -> int:
+        """How many skills contacts are routed by."""
+        return sum(skill.level != OFF for skill in self.skills)
+
+
+def state_of(observed: ObservedAgent) -> AgentState:
+    """Return the agent's values without its tag and limits."""
+    skills = tuple(SkillState(s.skill_id, s.level, s.concurrent) for s in observed.skills)
+    return AgentState(observed.work_mode, skills)
+
+
+def changed(state: AgentState, changes: Iterable[Change]) -> AgentState:
+    """Return ``state`` with ``changes`` made."""
+    mode = state.work_mode
+    skills = {skill.skill_id: skill for skill in state.skills}
+    for change in changes:
+        if change.skill_id is None:
+            mode = WorkModeId(str(change.after))
+            continue
+        found = skills.get(change.skill_id) or SkillState(change.skill_id, None, None)
+        skills[change.skill_id] = _with(found, change)
+    return AgentState(mode, tuple(skills[key] for key in sorted(skills)))
+
+
+def _with(skill: SkillState, change: Change) -> SkillState:
+    after = int(change.after) if change.after is not None else None
+    if change.part == CONCURRENT:
+        return SkillState(skill.skill_id, skill.level, after)
+    concurrent = 0 if after == OFF else skill.concurrent
+    return SkillState(skill.skill_id, after, concurrent)
+
+
+def unmoved(state: AgentState, change: Change) -> bool:
+    """Tell whether the value is still the one that the change was decided on.
+
+    Not holding a skill and holding it at level 0 are the same here.
+    """
+    value = state.value(change)
+    if change.part == LEVEL:
+        return (value or OFF) == (change.before or OFF)
+    return value == change.before
+
+
+def reached(state: AgentState, change: Change) -> bool:
+    """Tell whether the value already is what the change would make it.
+
+    After a removal, not holding the skill is right too.
+    """
+    if state.value(change) == change.after:
+        return True
+    return change.op is Op.REMOVE and change.skill_id not in state.held

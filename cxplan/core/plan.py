@@ -1,0 +1,165 @@
+"""One ordered, counted, digested plan: what apply does, and nothing else.
+
+A plan is data. Its document is the file, the JSON output and the source of every view; its digest
+is the SHA-256 of the canonical document without ``digest`` and ``planId``. Two plans of the same
+files, answers and instant are the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from cxplan.core.diff import AgentState, Change, Direction, Op
+from cxplan.core.findings import Finding, GuardFinding, Verdict
+from cxplan.core.guards import denied
+from cxplan.core.model import AgentId, AgentKey, ETag, Levels, WorkModeId
+
+FORMAT_VERSION = "1.0"
+KIND = "cxplan/plan"
+UNREAD_PERCENT = 5
+UNREAD_FLOOR = 10
+"""Where more than 5 % of the agents, and more than 10, are unread, a plan is not applicable."""
+
+
+class Status(StrEnum):
+    """What apply would do with an agent of the plan."""
+
+    READY = "ready"
+    DEFERRED = "deferred"
+    BLOCKED = "blocked"
+    UNREAD = "unread"
+    UNCHANGED = "unchanged"
+    """Nothing to change; listed only because a check has something to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAgent:
+    """One agent with a change or a finding.
+
+    ``before`` and ``after`` are None where the agent could not be read; ``phase`` is None unless
+    it is ready. ``etag`` is the tag of the state that the changes were decided on.
+    """
+
+    id: AgentId
+    key: AgentKey
+    team: str
+    status: Status
+    etag: ETag | None
+    before: AgentState | None
+    after: AgentState | None
+    changes: tuple[Change, ...]
+    checks: tuple[Finding, ...]
+    phase: int | None = None
+    holds_until: datetime | None = None
+
+    @property
+    def until(self) -> datetime | None:
+        """The first instant at which this agent may read differently."""
+        found = [f.until for f in self.checks if f.until is not None]
+        if self.holds_until is not None:
+            found.append(self.holds_until)
+        return min(found, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRef:
+    """The tenant a plan is for; ``tenant_id`` where the token names one."""
+
+    name: str
+    api: str
+    origin: str
+    tenant_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FilesRef:
+    """The files a plan was made from: the commit where one is known, and what they mean."""
+
+    commit: str | None
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The names that a reader needs, so that a plan can be shown without the files."""
+
+    levels: Levels
+    modes: Mapping[WorkModeId, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would change, why, and everything that was found on the way."""
+
+    plan_id: str
+    digest: str
+    semantic_digest: str
+    tool_version: str
+    tenant: TenantRef
+    created_at: datetime
+    evaluated_at: datetime
+    expires_at: datetime
+    source: FilesRef
+    managed: int
+    agents: tuple[PlannedAgent, ...]
+    guards: tuple[GuardFinding, ...]
+    vocabulary: Vocabulary
+
+    def with_status(self, status: Status) -> tuple[PlannedAgent, ...]:
+        """Return the listed agents of one status, by id."""
+        return tuple(agent for agent in self.agents if agent.status is status)
+
+    @property
+    def ready(self) -> tuple[PlannedAgent, ...]:
+        """The agents that apply would write, in the order in which it does."""
+        found = self.with_status(Status.READY)
+        return tuple(sorted(found, key=lambda agent: (agent.phase or 1, agent.id)))
+
+    @property
+    def applicable(self) -> bool:
+        """Whether enough of the tenant was read to act on the plan."""
+        unread = len(self.with_status(Status.UNREAD))
+        return not (unread > UNREAD_FLOOR and unread * 100 > UNREAD_PERCENT * self.managed)
+
+    @property
+    def denied(self) -> tuple[GuardFinding, ...]:
+        """The guards that forbid to write anything."""
+        return denied(self.guards)
+
+    @property
+    def next_boundary(self) -> datetime | None:
+        """The first instant from which on the plan would read differently."""
+        found = [agent.until for agent in self.agents]
+        return min((until for until in found if until is not None), default=None)
+
+    @property
+    def checks(self) -> Counter[Verdict]:
+        """How many checks ended how, over the listed agents."""
+        return Counter(finding.verdict for agent in self.agents for finding in agent.checks)
+
+
+def status_of(changes: Iterable[Change], findings: Iterable[Finding]) -> Status:
+    """Return an agent's status: the worst verdict decides for the whole agent."""
+    verdicts = {finding.verdict for finding in findings}
+    if Verdict.BLOCK in verdicts:
+        return Status.BLOCKED
+    if not tuple(changes):
+        return Status.UNCHANGED
+    return Status.DEFERRED if Verdict.DEFER in verdicts else Status.READY
+
+
+def phase_of(changes: Iterable[Change]) -> int:
+    """Return 2 for an agent with any weakening or removal, else 1: cover is added first."""
+    weakens = any(c.op is Op.REMOVE or c.direction is Direction.WORSE for c in changes)
+    return 2 if weakens else 1
+
+
+def plan_id_of(digest: str) -> str:
+    """Return the first 32 hex digits of a ``sha256:…`` digest as a uuid."""
+    digits = digest.removeprefix("sha256:")[:32]
+    cuts = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
+    return "-".join(digits[first:last] for first, last in cuts)

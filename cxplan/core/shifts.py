@@ -1,0 +1,174 @@
+"""Schedule, target and instant to a verdict: the table of shift rules, first row that fits.
+
+====  ==================================================  ==========================
+row   schedule at the instant                             verdict
+====  ==================================================  ==========================
+1     a shift nearby ends before it starts, has zero      ``shift.dataError``
+      length or is longer than 24 h
+2     two shifts overlap, modes differ                    ``shift.dataError``
+5     unreadable                                          ``shift.unreadable``
+6     within grace of a boundary of a shift that is not   ok, noted
+      running, target is its mode
+7     active shift, same mode                             ok
+8     active shift, other mode of one category            ``shift.modeConflict``
+9     active shift, mode of another category              the same, with minutes lost
+10    no active shift, target is offline                  ok
+11    no active shift, one later                          ``shift.noActiveShift``
+12    no shift at all                                     ``shift.noActiveShift``
+====  ==================================================  ==========================
+
+Shifts are half-open ``[start, end)`` and compared in UTC; durations are differences of UTC
+instants. Overlapping shifts of one mode count as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cxplan.core.findings import Finding, Verdict
+from cxplan.core.instant import utc_text
+from cxplan.core.model import (
+    CatalogueMode,
+    Category,
+    Policy,
+    ScheduleReading,
+    Shift,
+    ShiftPolicy,
+    UnreadableSchedule,
+    WorkModeId,
+)
+
+NEARBY = timedelta(hours=24)
+LONGEST = timedelta(hours=24)
+
+_VERDICTS = {
+    Policy.DEFER: Verdict.DEFER,
+    Policy.BLOCK: Verdict.BLOCK,
+    Policy.WARN: Verdict.WARN,
+    Policy.ALLOW: Verdict.OK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftRules:
+    """What every agent of one plan is judged by."""
+
+    at: datetime
+    policy: ShiftPolicy
+    modes: Mapping[WorkModeId, CatalogueMode]
+
+    def name(self, mode: WorkModeId) -> str:
+        """Return the catalogue's name of a mode, else its id."""
+        found = self.modes.get(mode)
+        return found.name if found else mode
+
+
+def judge_mode(rules: ShiftRules, schedule: ScheduleReading, target: CatalogueMode) -> Finding:
+    """Return what the shift plan says of moving an agent to ``target`` at ``rules.at``."""
+    if isinstance(schedule, UnreadableSchedule):
+        message = f"the schedule could not be read: {schedule.reason}"
+        return _finding("shift.unreadable", rules.policy.unreadable, message)
+    broken = _data_error(rules, schedule.shifts)
+    if broken:
+        return Finding("shift.dataError", Verdict.BLOCK, broken)
+    shifts = _merged(schedule.shifts)
+    if neighbour := _neighbour(rules, shifts, target.id):
+        return Finding("shift.mode", Verdict.OK, f"within grace of {_span(neighbour)}")
+    active = next((shift for shift in shifts if shift.start <= rules.at < shift.end), None)
+    if active:
+        return _against(rules, active, target)
+    if target.category is Category.OFFLINE:
+        return Finding("shift.mode", Verdict.OK)
+    return _off_shift(rules, "shift.noActiveShift", rules.policy.no_active_shift, shifts)
+
+
+def judge_skills(rules: ShiftRules, schedule: ScheduleReading) -> Finding:
+    """Return what ``skillsOffShift`` says of changing levels or concurrency at ``rules.at``.
+
+    An unreadable schedule counts as off shift.
+    """
+    policy, check = rules.policy.skills_off_shift, "shift.skillsOffShift"
+    if isinstance(schedule, UnreadableSchedule):
+        message = f"the schedule could not be read: {schedule.reason}"
+        return _finding(check, policy, message)
+    if any(shift.start <= rules.at < shift.end for shift in schedule.shifts):
+        return Finding(check, Verdict.OK)
+    return _off_shift(rules, check, policy, _merged(schedule.shifts))
+
+
+def _finding(check: str, policy: Policy, message: str, until: datetime | None = None) -> Finding:
+    return Finding(check, _VERDICTS[policy], message, until)
+
+
+def _off_shift(rules: ShiftRules, check: str, policy: Policy, shifts: Iterable[Shift]) -> Finding:
+    later = next((shift for shift in shifts if shift.start > rules.at), None)
+    if later is None:
+        return _finding(check, policy, "no shift planned")
+    message = f"no active shift; the next begins {utc_text(later.start)}"
+    return _finding(check, policy, message, later.start)
+
+
+def _against(rules: ShiftRules, active: Shift, target: CatalogueMode) -> Finding:
+    if active.work_mode == target.id:
+        return Finding("shift.mode", Verdict.OK)
+    planned = rules.modes.get(active.work_mode)
+    message = (
+        f"the shift until {utc_text(active.end)} plans {rules.name(active.work_mode)}, "
+        f"the files want {target.name}"
+    )
+    if planned and planned.category is not target.category:
+        lost = (active.end - rules.at) // timedelta(minutes=1)
+        message += f" ({planned.category} to {target.category}: {lost} agent-minutes lost)"
+    return _finding("shift.modeConflict", rules.policy.mode_conflict, message, active.end)
+
+
+def _neighbour(rules: ShiftRules, shifts: Iterable[Shift], target: WorkModeId) -> Shift | None:
+    grace = timedelta(minutes=rules.policy.grace_minutes)
+    for shift in shifts:
+        begins_soon = timedelta(0) < shift.start - rules.at <= grace
+        ended_just_now = timedelta(0) <= rules.at - shift.end <= grace
+        if shift.work_mode == target and (begins_soon or ended_just_now):
+            return shift
+    return None
+
+
+def _data_error(rules: ShiftRules, shifts: tuple[Shift, ...]) -> str | None:
+    for shift in shifts:
+        if _nearby(rules.at, shift) and not timedelta(0) < shift.end - shift.start <= LONGEST:
+            return f"the shift {_span(shift)} does not end within 24 h after it starts"
+    active = [shift for shift in shifts if shift.start <= rules.at < shift.end]
+    for other in active[1:]:
+        if other.work_mode != active[0].work_mode:
+            both = f"{_span(active[0])} {rules.name(active[0].work_mode)}"
+            return f"two shifts overlap: {both} and {_span(other)} {rules.name(other.work_mode)}"
+    return None
+
+
+def _nearby(at: datetime, shift: Shift) -> bool:
+    first, last = min(shift.start, shift.end), max(shift.start, shift.end)
+    return first - NEARBY <= at <= last + NEARBY
+
+
+def _merged(shifts: Iterable[Shift]) -> tuple[Shift, ...]:
+    """Return shifts by start, overlapping ones of one mode as one, impossible ones left out."""
+    merged: list[Shift] = []
+    for shift in sorted(shifts, key=lambda s: (s.start, s.end)):
+        if shift.end <= shift.start:
+            continue
+        before = next((m for m in merged if _joins(m, shift)), None)
+        if before:
+            merged.remove(before)
+            merged.append(Shift(before.start, max(before.end, shift.end), shift.work_mode))
+        else:
+            merged.append(shift)
+    return tuple(sorted(merged, key=lambda s: s.start))
+
+
+def _joins(earlier: Shift, later: Shift) -> bool:
+    return earlier.work_mode == later.work_mode and later.start < earlier.end
+
+
+def _span(shift: Shift) -> str:
+    return f"{utc_text(shift.start)} to {utc_text(shift.end)}"

@@ -1,0 +1,150 @@
+"""What differs, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxplan.core.diff import (
+    Change,
+    changed,
+    diff,
+    reached,
+    state_of,
+    unmoved,
+)
+from cxplan.core.model import DesiredAgent, ObservedAgent, Off, SkillSetting
+from cxplan.core.resolve import resolve
+from tests.core.make import LEVELS, declarations, locate, member, observed, team
+
+DISABLED = SkillSetting(off=Off.DISABLED)
+ABSENT = SkillSetting(off=Off.ABSENT)
+
+
+def desired(skills: dict[str, Any], mode: str | None = None) -> DesiredAgent:
+    (agent,) = resolve(declarations(team(member("a", skills, mode=mode))))
+    return agent
+
+
+def changes(wanted: DesiredAgent, live: ObservedAgent) -> tuple[Change, ...]:
+    return diff(wanted, live, LEVELS, locate)
+
+
+CASES: list[tuple[Any, Any, list[tuple[str, str, object, object, str | None]]]] = [
+    (5, (5, 1), []),
+    (5, (3, 1), [("level", "change", 3, 5, "worse")]),
+    (1, (3, 1), [("level", "change", 3, 1, "better")]),
+    ((5, 2), (5, 1), [("concurrent", "change", 1, 2, None)]),
+    ((3, 2), (5, 1), [("level", "change", 5, 3, "better"), ("concurrent", "change", 1, 2, None)]),
+    (5, None, [("level", "add", None, 5, None), ("concurrent", "add", None, 1, None)]),
+    ((5, 2), None, [("level", "add", None, 5, None), ("concurrent", "add", None, 2, None)]),
+    (5, (0, 0), [("level", "add", 0, 5, None), ("concurrent", "add", None, 1, None)]),
+    (5, (5, None), []),
+    (3, (5, None), [("level", "change", 5, 3, "better"), ("concurrent", "change", None, 1, None)]),
+    (5, (None, 1), [("level", "change", None, 5, None)]),
+    ((None, 2), (5, 1), [("concurrent", "change", 1, 2, None)]),
+    ((None, 2), None, []),
+    ((None, 2), (0, 0), []),
+    (DISABLED, (5, 2), [("level", "remove", 5, 0, None)]),
+    (DISABLED, (0, 7), []),
+    (DISABLED, None, [("level", "add", None, 0, None)]),
+    (ABSENT, (5, 2), [("level", "remove", 5, 0, None)]),
+    (ABSENT, (0, 0), []),
+    (ABSENT, None, []),
+]
+
+
+@pytest.mark.parametrize(("wanted", "live", "expected"), CASES)
+def test_one_skill(wanted: object, live: object, expected: list[object]) -> None:
+    held: Any = {"chat": live} if live else {}
+    found = changes(desired({"chat": wanted}), observed(skills=held))
+    assert [
+        (c.part, c.op.value, c.before, c.after, c.direction and c.direction.value) for c in found
+    ] == expected
+
+
+def test_work_mode_first_and_unmanaged_values_never() -> None:
+    live = observed(skills={"voice": (9, 1), "mail": (2, 1)}, mode="mode-available")
+    found = changes(desired({"voice": 5}, mode="training"), live)
+    assert [change.path for change in found] == ["workMode", "skills/voice/level"]
+    assert (found[0].before, found[0].after) == ("mode-available", "mode-training")
+
+
+def test_a_change_names_the_line_that_made_it_and_a_default_names_none() -> None:
+    level, concurrent = changes(desired({"voice": 5}), observed())
+    assert level.because is not None
+    assert (level.because.file, level.because.line, level.because.layer) == (
+        "members/a.yaml",
+        7,
+        "member",
+    )
+    assert concurrent.because is None
+
+
+LIVE = st.dictionaries(
+    st.sampled_from(["voice", "chat", "mail"]),
+    st.tuples(st.none() | st.integers(0, 20), st.none() | st.integers(0, 5)),
+)
+WANTED = st.dictionaries(
+    st.sampled_from(["voice", "chat", "mail"]),
+    st.one_of(
+        st.integers(1, 20),
+        st.tuples(st.integers(1, 20), st.integers(1, 5)),
+        st.tuples(st.none(), st.integers(1, 5)),
+        st.sampled_from([DISABLED, ABSENT]),
+    ),
+)
+
+
+@given(LIVE, WANTED, st.sampled_from([None, "training", "available"]))
+def test_making_the_changes_leaves_nothing_to_change_and_all_else_alone(
+    live: Any, wanted: Any, mode: str | None
+) -> None:
+    agent = desired(wanted, mode)
+    before = observed(skills=live)
+    found = changes(agent, before)
+    after = changed(state_of(before), found)
+    assert all(reached(after, change) for change in found)
+    rebuilt = observed(
+        skills={
+            name: (skill.level, skill.concurrent)
+            for skill in after.skills
+            for name in ("voice", "chat", "mail")
+            if skill.skill_id == {"voice": "skill-1", "chat": "skill-2", "mail": "skill-3"}[name]
+        },
+        mode=after.work_mode,
+    )
+    assert changes(agent, rebuilt) == ()
+    touched = {change.skill_id for change in found}
+    kept = [s for s in state_of(before).skills if s.skill_id not in touched]
+    assert [s for s in after.skills if s.skill_id not in touched] == kept
+
+
+@given(LIVE, WANTED)
+def test_every_planned_before_value_stands_where_it_was_read(live: Any, wanted: Any) -> None:
+    before = observed(skills=live)
+    for change in changes(desired(wanted), before):
+        assert unmoved(state_of(before), change)
+        assert not reached(state_of(before), change)
+
+
+@pytest.mark.parametrize(
+    ("op_wanted", "live", "now", "is_reached"),
+    [
+        (ABSENT, (5, 1), None, True),
+        (ABSENT, (5, 1), (0, 0), True),
+        (DISABLED, None, None, False),
+        (DISABLED, None, (0, 0), True),
+        (5, None, (5, 1), True),
+        (5, None, (4, 1), False),
+    ],
+)
+def test_reached_tells_not_held_from_held_and_off(
+    op_wanted: object, live: Any, now: Any, is_reached: bool
+) -> None:
+    found = changes(desired({"chat": op_wanted}), observed(skills={"chat": live} if live else {}))
+    state = state_of(observed(skills={"chat": now} if now else {}))
+    assert reached(state, found[0]) is is_reached
