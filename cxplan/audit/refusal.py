@@ -1,0 +1,26 @@
+"""Evidence that is refused, with a stable code and a place; the codes are listed in ``verify``."""
+
+from __future__ import annotations
+
+from cxplan.core.evidence import VerifyFailure
+
+SHOWN = 80
+
+
+class Refused(Exception):
+    """Something in a ledger does not hold; ends the check of its bundle."""
+
+    def __init__(self, code: str, place: str, summary: str) -> None:
+        """Keep the three as one value."""
+        super().__init__(f"{code} {place}: {summary}")
+        self.failure = VerifyFailure(code, place, summary)
+
+
+def shown(text: str) -> str:
+    """Return untrusted ``text`` as printable ASCII, cut to 80 characters."""
+    safe = "".join(c if " " <= c <= "~" and c != "\\" else _escaped(c) for c in text[: SHOWN + 1])
+    return safe if len(safe) <= SHOWN else f"{safe[:SHOWN]}..."
+
+
+def _escaped(character: str) -> str:
+    return f"\\u{{{ord(character):04X}}}"
