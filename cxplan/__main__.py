@@ -1,6 +1,20 @@
-"""x."""
+"""``python -m cxplan`` and the console script: nothing in the working folder is ever imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_HERE = {"", os.getcwd()}  # noqa: PTH109 - pathlib is imported only after the path is clean
+sys.path[:] = [entry for entry in sys.path if entry not in _HERE]
+
+from cxplan.cli.app import run  # noqa: E402 - the path is cleaned first, so that nothing shadows it
 
 
-def main() -> int:
-    """X."""
-    return 0
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""The root of the command line, and the one place where every ending becomes an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from cxplan.cli.options import LazyGroup
+from cxplan.version import __version__
+
+if TYPE_CHECKING:
+    from cxplan.cli.screen import Screen
+    from cxplan.cli.session import Result
+    from cxplan.core.errors import Exit, Problem
+
+EXIT_HELP = """\b
+Exit codes:
+  0    ok            done, or nothing to do
+  1    internal      a bug in cxplan
+  2    changes       with --detailed-exitcode: an agent is ready
+  3    invalid       usage, desired state, settings or an output path
+  4    blocked       a guard denies, or agents are blocked by a check
+  5    partial       an agent that was ready is not as desired
+  6    stale         nothing was written: the plan no longer holds
+  7    auth          credentials, scope, permission or certificate
+  8    locked        another run holds the ledger
+  9    unapproved    confirmation, key or an intact plan file is missing
+  10   unavailable   the tenant is unreachable or answers what is refused
+  11   unknown       a write whose outcome could not be determined
+  12   audit         journal or bundle cannot be written or does not verify
+  129  interrupted   after an orderly stop on SIGHUP
+  130  interrupted   after an orderly stop on SIGINT
+  143  interrupted   after an orderly stop on SIGTERM
+"""
+
+
+LAZY = {
+    "apply": ("cxplan.cli.applying", "Execute a saved plan, or plan, ask and execute."),
+    "audit": ("cxplan.cli.auditing", "Check and read the signed bundles of past runs."),
+    "demo": ("cxplan.cli.demo", "Tell the whole story on a simulated tenant."),
+    "keys": ("cxplan.cli.keys", "Make the key that seals bundles."),
+    "plan": ("cxplan.cli.planning", "Show what would change, checked against shifts and limits."),
+    "show": ("cxplan.cli.planning", "Show a plan file, offline."),
+    "simulate": ("cxplan.cli.simulating", "Stand in for a tenant, on this machine only."),
+    "validate": ("cxplan.cli.planning", "Read the desired state and report every error."),
+}
+"""Every command's module and short help; a test holds the help against the command's own."""
+
+
+@click.group("cxplan", cls=LazyGroup, lazy=LAZY, epilog=EXIT_HELP)
+@click.version_option(__version__, message="cxplan %(version)s")
+def root() -> None:
+    """Work modes and skill levels of a CXone contact centre as code.
+
+    Declare them in YAML, see what would change, apply it with a lock on every agent, and keep
+    signed evidence of what was done.
+    """
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; the outermost handler of the program."""
+    if sys.platform == "win32":
+        click.echo("cxplan runs on Linux and macOS; on Windows, use WSL.", err=True)
+        return 3
+    try:
+        result: Result | int = root.main(arguments, prog_name="cxplan", standalone_mode=False)
+    except (click.Abort, KeyboardInterrupt):
+        return _interrupted(arguments)
+    except Exception as error:  # noqa: BLE001 - the one outermost handler: nobody sees a traceback
+        return _failed(arguments, error)
+    return result if isinstance(result, int) else _finish(arguments, result)
+
+
+def _interrupted(arguments: list[str]) -> int:
+    from cxplan.core.errors import Exit, Problem
+
+    return _fail(arguments, Exit.INTERRUPTED, (Problem("interrupted", "Interrupted."),))
+
+
+def _failed(arguments: list[str], error: Exception) -> int:
+    from cxplan.core.errors import CxplanError
+
+    if isinstance(error, CxplanError):
+        return _fail(arguments, error.exit_code, error.problems)
+    if isinstance(error, click.ClickException):
+        return _usage(arguments, error)
+    return _internal(arguments, error)
+
+
+def _finish(arguments: list[str], result: Result) -> int:
+    from cxplan.views.paint import Paint
+    from cxplan.views.problems import exit_document, problem_document, problems_text
+
+    screen = _screen(arguments)
+    if screen.json:
+        document = dict(result.members)
+        if result.kind is not None:
+            errors = [problem_document(problem) for problem in result.problems]
+            document = {"kind": result.kind, "formatVersion": "1.0", "errors": errors} | document
+        screen.document(document | {"exit": exit_document(result.exit)})
+    else:
+        screen.data(result.text)
+        if result.problems:
+            screen.complain(problems_text(result.problems, Paint()))
+    return int(result.exit)
+
+
+def _usage(arguments: list[str], error: click.ClickException) -> int:
+    from cxplan.core.errors import Exit, Problem
+
+    ctx = getattr(error, "ctx", None)
+    hint = f"See {ctx.command_path} --help." if ctx else "See cxplan --help."
+    return _fail(arguments, Exit.INVALID, (Problem("usage", error.format_message(), hint=hint),))
+
+
+def _internal(arguments: list[str], error: Exception) -> int:
+    import traceback
+
+    from cxplan.core.errors import Exit, Problem
+
+    if "-v" in arguments or "--verbose" in arguments:
+        frames = traceback.extract_tb(error.__traceback__)[-6:]
+        where = " at " + " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames))
+    else:
+        where = ""
+    problem = Problem(
+        "internal",
+        f"cxplan {__version__} failed: {type(error).__name__}{where}.",
+        hint="This is a bug. Report the command, this line and the output with -v.",
+    )
+    return _fail(arguments, Exit.INTERNAL, (problem,))
+
+
+def _fail(arguments: list[str], code: Exit, problems: tuple[Problem, ...]) -> int:
+    from cxplan.cli.session import Result
+
+    return _finish(arguments, Result(code, kind=f"cxplan/{_verb(arguments)}", problems=problems))
+
+
+def _verb(arguments: list[str]) -> str:
+    """Return the name of the command that was asked for, for the JSON of a failure."""
+    return next((word for word in arguments if word in LAZY), "error")
+
+
+def _screen(arguments: list[str]) -> Screen:
+    """Return a screen also where settings could not be read."""
+    from cxplan.cli.screen import Screen, wants_color
+    from cxplan.cli.session import environment
+
+    environ = environment()
+    wants_json = "--json" in arguments or environ.get("CXPLAN_JSON", "") in {"1", "true"}
+    plain = "--no-color" in arguments or bool(environ.get("NO_COLOR"))
+    return Screen(json=wants_json, quiet=False, color=wants_color(sys.stdout, no_color=plain))

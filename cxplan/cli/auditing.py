@@ -1,0 +1,58 @@
+"""audit verify, audit list."""
+
+from __future__ import annotations
+
+import click
+
+from cxplan.cli.options import group
+from cxplan.cli.session import Result, Session
+from cxplan.core.errors import UnapprovedError
+
+
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.option(
+    "--key", "keys", multiple=True, metavar="PUB", help="A public key to trust; repeatable."
+)
+@click.option(
+    "--expect-head",
+    metavar="SEQ:SHA256",
+    help="The head that was kept elsewhere; another one means that bundles are missing.",
+)
+def verify(
+    session: Session, runs: tuple[str, ...], keys: tuple[str, ...], expect_head: str | None
+) -> Result:
+    """Check bundles: bytes, chain and signature of each, and the order of all.
+
+    RUN is a run's uuid, a unique beginning of it, or its folder; none means the whole ledger.
+    Without --key only the public half of the configured signing key is trusted.
+    """
+    from cxplan.views.evidence_text import verify_document, verify_text
+    from cxplan.wiring import edges
+
+    settings = session.settings
+    trusted = tuple(settings.path(key) for key in keys)
+    if not trusted and (settings.signing_key is None or not settings.signing_key.exists()):
+        raise UnapprovedError(
+            "No key to verify with.",
+            code="key.missing",
+            hint="Give the public key with --key PUB, or the own signing key with --signing-key.",
+        )
+    report = edges.ledger(settings, trusted).verify(runs, expect_head=expect_head)
+    text = verify_text(report, session.paint)
+    return Result(report.exit, text, verify_document(report), "cxplan/audit-verify")
+
+
+def list_runs(session: Session) -> Result:
+    """List the sealed runs, oldest first, without verifying them."""
+    from cxplan.views.evidence_text import list_document, list_text
+    from cxplan.wiring import edges
+
+    heads = tuple(edges.ledger(session.settings).runs())
+    return Result(text=list_text(heads), members=list_document(heads), kind="cxplan/audit-list")
+
+
+COMMANDS = {
+    "audit": group(
+        "audit", "Check and read the signed bundles of past runs.", verify=verify, list=list_runs
+    )
+}

@@ -1,0 +1,60 @@
+"""Where output goes: data to stdout, talk to stderr; a reader that went away stops nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import IO, Any
+
+import click
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """The two streams, and how they are wanted."""
+
+    json: bool
+    quiet: bool
+    color: bool
+    """Whether stdout takes colour; stderr is asked apart."""
+
+    def data(self, text: str) -> None:
+        """Write what a command is for, to stdout."""
+        _write(sys.stdout, text)
+
+    def document(self, document: dict[str, Any]) -> None:
+        """Write the one JSON document, to stdout."""
+        _write(sys.stdout, json.dumps(document, ensure_ascii=True, indent=2) + "\n")
+
+    def talk(self, text: str) -> None:
+        """Write what is only good to know, to stderr, unless it is to be quiet."""
+        if not self.quiet:
+            _write(sys.stderr, text)
+
+    def complain(self, text: str) -> None:
+        """Write what went wrong, to stderr."""
+        _write(sys.stderr, text)
+
+
+def wants_color(stream: IO[str], *, no_color: bool) -> bool:
+    """Tell whether a stream is a terminal that may be coloured."""
+    return not no_color and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _write(stream: IO[str], text: str) -> None:
+    try:
+        click.echo(text, file=stream, nl=False)
+        stream.flush()
+    except BrokenPipeError:
+        silence(stream)
+    except UnicodeEncodeError:
+        click.echo(text.encode("ascii", "backslashreplace").decode(), file=stream, nl=False)
+
+
+def silence(stream: IO[str]) -> None:
+    """Let further output to a stream whose reader is gone vanish."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, stream.fileno())
+    os.close(devnull)

@@ -1,0 +1,115 @@
+"""A typed plan document to a plan value."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cxplan.core.diff import AgentState, Because, Change, Direction, Op, SkillState
+from cxplan.core.findings import Finding, GuardFinding, GuardVerdict, Verdict
+from cxplan.core.instant import parse_utc
+from cxplan.core.model import AgentId, AgentKey, ETag, Levels, SkillId, WorkModeId
+from cxplan.core.plan import (
+    FilesRef,
+    Plan,
+    PlannedAgent,
+    Status,
+    TenantRef,
+    Vocabulary,
+)
+from cxplan.planfile.schema import (
+    AgentPart,
+    ChangePart,
+    FindingPart,
+    GuardPart,
+    PlanPart,
+    StatePart,
+    VocabularyPart,
+)
+
+
+def plan_of(part: PlanPart) -> Plan:
+    """Return the plan that the document describes.
+
+    Raises:
+        ValueError: an instant in it is none.
+    """
+    tenant = part.tenant
+    return Plan(
+        plan_id=part.plan_id,
+        digest=part.digest,
+        semantic_digest=part.semantic_digest,
+        tool_version=part.tool.version,
+        tenant=TenantRef(tenant.name, tenant.api, tenant.origin, tenant.tenant_id),
+        created_at=parse_utc(part.created_at),
+        evaluated_at=parse_utc(part.evaluated_at),
+        expires_at=parse_utc(part.expires_at),
+        source=FilesRef(part.source.commit, part.source.digest),
+        managed=part.summary.agents,
+        agents=tuple(_agent(agent) for agent in part.agents),
+        guards=tuple(_guard(guard) for guard in part.guards),
+        vocabulary=_vocabulary(part.vocabulary),
+    )
+
+
+def _agent(part: AgentPart) -> PlannedAgent:
+    return PlannedAgent(
+        id=AgentId(part.agent.id),
+        key=AgentKey(part.agent.name),
+        team=part.agent.team,
+        status=Status(part.status),
+        etag=None if part.etag is None else ETag(part.etag),
+        before=_state(part.before),
+        after=_state(part.after),
+        changes=tuple(_change(change) for change in part.changes),
+        checks=tuple(_finding(finding) for finding in part.checks),
+        phase=part.phase,
+        holds_until=_instant(part.holds_until),
+    )
+
+
+def _state(part: StatePart | None) -> AgentState | None:
+    if part is None:
+        return None
+    mode = None if part.work_mode_id is None else WorkModeId(part.work_mode_id)
+    skills = tuple(
+        SkillState(SkillId(s.skill_id), s.level, s.concurrent_interactions) for s in part.skills
+    )
+    return AgentState(mode, skills)
+
+
+def _change(part: ChangePart) -> Change:
+    because = part.because
+    return Change(
+        path=part.path,
+        op=Op(part.op),
+        before=part.before,
+        after=part.after,
+        because=Because(because.file, because.line, because.layer) if because else None,
+        skill_id=None if part.skill_id is None else SkillId(part.skill_id),
+        direction=Direction(part.direction) if part.direction else None,
+    )
+
+
+def _finding(part: FindingPart) -> Finding:
+    return Finding(part.id, Verdict(part.verdict), part.message, _instant(part.until))
+
+
+def _guard(part: GuardPart) -> GuardFinding:
+    return GuardFinding(
+        part.id,
+        GuardVerdict(part.verdict),
+        part.actual,
+        part.limit,
+        tuple(part.basis.items()),
+        tuple(part.examples),
+    )
+
+
+def _vocabulary(part: VocabularyPart) -> Vocabulary:
+    levels = Levels(part.levels.best, part.levels.worst, part.levels.names)
+    modes = {WorkModeId(key): name for key, name in part.work_modes.items()}
+    return Vocabulary(levels, modes)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else parse_utc(text)

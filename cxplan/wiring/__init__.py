@@ -1,0 +1,1 @@
+"""Where the parts are joined, and the only place where the clock is read."""

@@ -1,0 +1,52 @@
+"""Signals that ask for an orderly stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+from cxplan.core.errors import Exit
+
+_SIGNALS = {
+    signal.SIGHUP: Exit.HANGUP,
+    signal.SIGINT: Exit.INTERRUPTED,
+    signal.SIGTERM: Exit.TERMINATED,
+}
+
+
+@dataclass(slots=True)
+class StopSignals:
+    """Remembers the first signal that asked for an orderly stop."""
+
+    _code: Exit | None = field(init=False, default=None)
+    _event: threading.Event = field(init=False, default_factory=threading.Event)
+
+    def requested(self) -> Exit | None:
+        """Return the exit code of the signal, or None."""
+        return self._code
+
+    def wait(self) -> None:
+        """Return once a signal came."""
+        self._event.wait()
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Catch SIGHUP, SIGINT and SIGTERM inside the block (main thread only)."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._caught) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _caught(self, number: int, _frame: FrameType | None) -> None:
+        if self._code is None:
+            self._code = _SIGNALS[signal.Signals(number)]
+            self._event.set()
