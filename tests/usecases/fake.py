@@ -1,0 +1,256 @@
+"""The ports, implemented in memory: a tenant, a ledger, a clock that moves when somebody sleeps."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from cxplan.core.address import Origin
+from cxplan.core.answers import Answer, AvailabilityEvent, Write
+from cxplan.core.document import plan_bytes
+from cxplan.core.errors import EvidenceError, Exit
+from cxplan.core.evidence import Actor, Closing, Head, Opening, VerifyReport
+from cxplan.core.model import (
+    AgentId,
+    AgentReading,
+    Assignment,
+    Declarations,
+    ETag,
+    MissingAgent,
+    ObservedAgent,
+    Schedule,
+    ScheduleReading,
+    SkillId,
+    Source,
+    TenantIdentity,
+    WorkModeId,
+)
+from cxplan.core.plan import Plan
+from cxplan.core.report import RunReport
+from cxplan.usecases.apply import ApplyRequest, ApplyWorld, Loaded, apply_plan
+from cxplan.usecases.plan import PlanRequest, World, make_plan
+from tests.core.make import NOW
+
+Item = TypeVar("Item")
+Output = TypeVar("Output")
+
+
+@dataclass
+class FakeClock:
+    """Stands still but for what is slept."""
+
+    at: datetime = NOW
+    seconds: float = 0.0
+
+    def now(self) -> datetime:
+        return self.at + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@dataclass
+class FakeIds:
+    """Counts."""
+
+    count: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def new(self) -> str:
+        return f"00000000-0000-4000-8000-{next(self.count):012d}"
+
+
+@dataclass
+class FakeTenant:
+    """Agents with versions; ``on_write`` may put something in the way of a PATCH."""
+
+    agents: dict[AgentId, ObservedAgent]
+    schedules: dict[AgentId, ScheduleReading] = field(default_factory=dict)
+    maximums: dict[SkillId, int] = field(default_factory=dict)
+    readings: dict[AgentId, AgentReading] = field(default_factory=dict)
+    """What a read answers in place of the state."""
+    on_write: Callable[[Write, Callable[[], Answer]], Answer] | None = None
+    on_publish: Callable[[AvailabilityEvent], Answer] | None = None
+    writes: list[Write] = field(default_factory=list)
+    landed: list[Write] = field(default_factory=list)
+    events: list[AvailabilityEvent] = field(default_factory=list)
+    versions: Iterator[int] = field(default_factory=lambda: itertools.count(100))
+    locking: str = "etag"
+    identity: TenantIdentity = field(default_factory=lambda: TenantIdentity("https://api.example"))
+
+    def connect(self, *, write: bool) -> TenantIdentity:
+        del write
+        return self.identity
+
+    def agent(self, agent_id: AgentId) -> AgentReading:
+        if agent_id in self.readings:
+            return self.readings[agent_id]
+        return self.agents.get(agent_id) or MissingAgent(agent_id)
+
+    def schedule(self, agent_id: AgentId) -> ScheduleReading:
+        return self.schedules.get(agent_id, Schedule())
+
+    def skill_maximums(self) -> Mapping[SkillId, int]:
+        return self.maximums
+
+    def write(self, change: Write, seen: ObservedAgent) -> Answer:
+        self.writes.append(change)
+        if self.on_write is not None:
+            return self.on_write(change, lambda: self._commit(change, seen))
+        return self._commit(change, seen)
+
+    def _commit(self, change: Write, seen: ObservedAgent) -> Answer:
+        live = self.agents[change.agent_id]
+        if live.etag != seen.etag:
+            return Answer(412)
+        skills = {held.skill_id: held for held in live.skills}
+        for skill in change.skills:
+            found = skills.get(skill.skill_id)
+            maximum = found.maximum if found else None
+            skills[skill.skill_id] = Assignment(
+                skill.skill_id, skill.level, skill.concurrent, maximum
+            )
+        self.put(change.agent_id, change.work_mode, skills.values())
+        self.landed.append(change)
+        state = self.agents[change.agent_id]
+        return Answer(200, etag=state.etag, state=state, latency_ms=5)
+
+    def put(self, agent_id: AgentId, mode: WorkModeId | None, skills: Iterable[Assignment]) -> None:
+        """Set an agent's state, under a new tag."""
+        ordered = tuple(sorted(skills, key=lambda held: held.skill_id))
+        tag = ETag(f'"{next(self.versions)}"')
+        self.agents[agent_id] = ObservedAgent(agent_id, tag, mode, ordered)
+
+    def publish(self, event: AvailabilityEvent, at: datetime) -> Answer:
+        del at
+        answer = self.on_publish(event) if self.on_publish else Answer(202)
+        if answer.status == 202:
+            self.events.append(event)
+        return answer
+
+
+@dataclass
+class FakeRun:
+    """A journal in memory; ``fail_at`` is the number of the line that cannot be written."""
+
+    id: str
+    fail_at: int | None = None
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    sealed: Closing | None = None
+
+    def record(self, kind: str, fields: Mapping[str, Any]) -> None:
+        if self.fail_at is not None and len(self.lines) + 1 >= self.fail_at:
+            raise EvidenceError("No space left for the journal.", code="audit.disk")
+        self.lines.append({"kind": kind} | dict(fields))
+
+    def seal(self, closing: Closing) -> Head:
+        self.sealed = closing
+        return Head("ledger", 1, "0" * 64, self.id, "folder", "", "", "", closing.exit, {})
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The lines of one kind."""
+        return [line for line in self.lines if line["kind"] == kind]
+
+
+@dataclass
+class FakeLedger:
+    """Keeps its only run."""
+
+    fail_at: int | None = None
+    run: FakeRun | None = None
+    opening: Opening | None = None
+    done: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def lock(self, *, plan_id: str) -> Iterator[None]:
+        del plan_id
+        yield
+
+    def applied(self, plan_id: str) -> str | None:
+        return self.done.get(plan_id)
+
+    def prepare(self) -> None:
+        """The key is good."""
+
+    def begin(self, opening: Opening, plan: bytes) -> FakeRun:
+        del plan
+        self.opening = opening
+        self.run = FakeRun(opening.run_id, self.fail_at)
+        return self.run
+
+    def runs(self) -> Iterator[Head]:
+        return iter(())
+
+    def verify(self, runs: Sequence[str] = (), *, expect_head: str | None = None) -> VerifyReport:
+        raise NotImplementedError
+
+
+@dataclass
+class FakeSource:
+    """Declarations that stand on line 1 of every file."""
+
+    declarations: Declarations
+
+    def read(self) -> Declarations:
+        return self.declarations
+
+    def locate(self, source: Source) -> Origin:
+        return Origin(source.layer.file, 1, 1)
+
+
+class Silent:
+    """Nobody watches."""
+
+    def start(self, what: str, total: int) -> None:
+        """Nothing."""
+
+    def step(self, note: str = "") -> None:
+        """Nothing."""
+
+    def finish(self) -> None:
+        """Nothing."""
+
+
+class InOrder:
+    """No threads."""
+
+    def map(
+        self, function: Callable[[Item], Output], items: Iterable[Item], *, width: int
+    ) -> Iterator[Output]:
+        del width
+        return map(function, items)
+
+
+@dataclass
+class Stage:
+    """Everything joined: plan and apply on a fake tenant."""
+
+    declarations: Declarations
+    tenant: FakeTenant
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+    clock: FakeClock = field(default_factory=FakeClock)
+    stop: Callable[[], Exit | None] = lambda: None
+
+    def plan(self) -> Plan:
+        world = World(FakeSource(self.declarations), self.tenant, self.clock, InOrder(), Silent())
+        request = PlanRequest(None, timedelta(hours=24), 1, "0")
+        return make_plan(world, request, self.declarations)
+
+    def apply(self, plan: Plan) -> RunReport:
+        world = ApplyWorld(
+            self.tenant, self.ledger, self.clock, FakeIds(), Silent(), lambda: 0.5, self.stop
+        )
+        request = ApplyRequest("p.json", Actor("user", "somebody"), None, "0")
+        loaded = Loaded(plan, plan_bytes(plan), self.declarations)
+        return apply_plan(world, request, lambda: loaded)
+
+    @property
+    def journal(self) -> FakeRun:
+        assert self.ledger.run is not None
+        return self.ledger.run
