@@ -82,8 +82,14 @@ class RunReport:
 
     @property
     def exit(self) -> Exit:
-        """The code of the run, by the table of exit codes."""
-        return worst((*self.exits, *outcome_exits(self.summary)))
+        """The code of the run, by the table of exit codes.
+
+        A tenant that stopped us before anything was written is *unavailable*, not *partial*.
+        """
+        found = {*self.exits, *outcome_exits(self.summary)}
+        if Exit.UNAVAILABLE in self.exits and not any(self.summary[o] for o in WRITTEN):
+            found.discard(Exit.PARTIAL)
+        return worst(found)
 
 
 def outcome_exits(summary: Counter[Outcome]) -> tuple[Exit, ...]:

@@ -152,6 +152,8 @@ class SendAgain:
     """Known not applied: wait, then send the same payload with the same If-Match."""
 
     message: str
+    asked_to_wait: bool = False
+    """Whether the tenant itself said that it is too early (429), which is no fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +220,13 @@ def _throttled(retry_after: float | None, said: str, effort: Effort) -> Decision
         return StopRun(
             Exit.UNAVAILABLE, f"{said}; it asks for a pause of {retry_after:.0f} seconds"
         )
-    return _again(said, effort)
+    return _again(said, effort, asked_to_wait=True)
 
 
-def _again(said: str, effort: Effort) -> Decision:
-    return Settled(Outcome.FAILED, f"{said}; given up") if effort.spent else SendAgain(said)
+def _again(said: str, effort: Effort, *, asked_to_wait: bool = False) -> Decision:
+    if effort.spent:
+        return Settled(Outcome.FAILED, f"{said}; given up")
+    return SendAgain(said, asked_to_wait)
 
 
 def _after_failure(failure: Failure, detail: str, effort: Effort) -> Decision:

@@ -15,6 +15,9 @@ from cxplan.wiring.provenance import actor_of, commit_of, run_url
 from cxplan.wiring.signals import StopSignals
 from cxplan.wiring.system import RandomIds, SystemClock, ThreadWorkers
 
+WRITERS = 8
+"""Agents under way at once in an apply: enough to keep the pace at a second of latency."""
+
 PLAN_LIFETIME = timedelta(hours=24)
 
 
@@ -39,6 +42,8 @@ def apply_world(
         SystemClock(),
         RandomIds(),
         progress,
+        ThreadWorkers(),
+        WRITERS,
         random.SystemRandom().random,
         stop.requested,
     )

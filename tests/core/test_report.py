@@ -50,6 +50,11 @@ def test_other_reasons_count_too() -> None:
     assert report("conflict", exits=(Exit.INTERRUPTED,)).exit is Exit.INTERRUPTED
 
 
+def test_stopped_before_anything_was_written_is_unavailable_not_partial() -> None:
+    assert report("failed", "notAttempted", exits=(Exit.UNAVAILABLE,)).exit is Exit.UNAVAILABLE
+    assert report("applied", "notAttempted", exits=(Exit.UNAVAILABLE,)).exit is Exit.PARTIAL
+
+
 ORDER = [1, 11, 12, 7, 3, 9, 8, 129, 130, 143, 6, 5, 4, 10, 2, 0]
 
 

@@ -200,6 +200,6 @@ def test_the_file_is_canonical_json_of_the_documented_members() -> None:
     assert canonical(body) == WHOLE
     assert set(body) >= {
         "kind", "formatVersion", "planId", "digest", "semanticDigest", "tool", "tenant",
-        "createdAt", "evaluatedAt", "expiresAt", "applicable", "source", "scope", "summary", "agents", "checks",
-        "guards", "allowed",
+        "createdAt", "evaluatedAt", "expiresAt", "applicable", "source", "scope", "summary",
+        "agents", "checks", "guards", "allowed",
     }  # fmt: skip

@@ -244,7 +244,15 @@ class Stage:
 
     def apply(self, plan: Plan) -> RunReport:
         world = ApplyWorld(
-            self.tenant, self.ledger, self.clock, FakeIds(), Silent(), lambda: 0.5, self.stop
+            self.tenant,
+            self.ledger,
+            self.clock,
+            FakeIds(),
+            Silent(),
+            InOrder(),
+            1,
+            lambda: 0.5,
+            self.stop,
         )
         request = ApplyRequest("p.json", Actor("user", "somebody"), None, "0")
         loaded = Loaded(plan, plan_bytes(plan), self.declarations)

@@ -14,6 +14,7 @@ from cxplan.core.plan import PlannedAgent, Status
 from cxplan.core.record import Ending
 from cxplan.core.steps import AlreadyThere, Conflict, Outcome, Proceed, compare
 from cxplan.ports import Run
+from cxplan.usecases.apply.gate import Gate
 from cxplan.usecases.apply.world import ApplyWorld
 from cxplan.usecases.apply.write import AgentWrite, Written
 
@@ -24,6 +25,7 @@ class Executor:
 
     world: ApplyWorld
     run: Run
+    gate: Gate
     reason: str
     judge: Judge
     desired: Mapping[AgentId, DesiredAgent]
@@ -80,7 +82,7 @@ class Executor:
         if Verdict.DEFER in verdicts:
             return _judged_ending(planned, seen, Outcome.DEFERRED, findings)
         return AgentWrite(
-            self.world, self.run, self.reason, planned.changes, changes, seen, findings
+            self.world, self.run, self.gate, self.reason, planned.changes, changes, seen, findings
         ).settle()
 
     def _guarded(

@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from cxplan.core.checks import judge_for, needs_tenant_list
+from cxplan.core.errors import TenantError
 from cxplan.core.evidence import Actor, Opening
 from cxplan.core.instant import utc_millis, utc_text
-from cxplan.core.model import Declarations, DesiredAgent, TenantIdentity
+from cxplan.core.model import Declarations, DesiredAgent, TenantIdentity, UnreadAgent
 from cxplan.core.plan import Plan
 from cxplan.core.record import reason_text, start_fields
 from cxplan.core.report import AgentReport, RunReport
 from cxplan.core.resolve import resolve
 from cxplan.ports import Run
 from cxplan.usecases.apply.agent import Executor, unready
+from cxplan.usecases.apply.events import Publisher
+from cxplan.usecases.apply.gate import Gate
 from cxplan.usecases.apply.loop import Loop
 from cxplan.usecases.apply.refusals import refuse_other_tenant, refuse_unusable
 from cxplan.usecases.apply.world import ApplyWorld
@@ -63,8 +66,9 @@ def apply_plan(world: ApplyWorld, request: ApplyRequest, load: Callable[[], Load
         refuse_other_tenant(loaded.plan, identity)
         run = world.ledger.begin(_opening(world, request, loaded.plan), loaded.data)
         run.record("run.start", _start(world, request, loaded.plan, identity))
-        executor = _executor(world, run, loaded, desired)
-        return Loop(world, run, executor, loaded.plan).execute()
+        gate = _gate(world, run, loaded.plan)
+        executor = _executor(world, run, gate, loaded, desired)
+        return Loop(world, run, executor, loaded.plan, gate, Publisher(world, run)).execute()
 
 
 def _nothing(plan: Plan) -> RunReport:
@@ -76,8 +80,24 @@ def _nothing(plan: Plan) -> RunReport:
     return RunReport(None, plan.plan_id, reports, None)
 
 
+def _gate(world: ApplyWorld, run: Run, plan: Plan) -> Gate:
+    """Return the gate of a run; it probes with a read of the plan's first agent."""
+
+    def probe() -> bool:
+        try:
+            return not isinstance(world.tenant.agent(plan.ready[0].id), UnreadAgent)
+        except TenantError:
+            return False
+
+    return Gate(world.clock, probe, run.record)
+
+
 def _executor(
-    world: ApplyWorld, run: Run, loaded: Loaded, desired: tuple[DesiredAgent, ...]
+    world: ApplyWorld,
+    run: Run,
+    gate: Gate,
+    loaded: Loaded,
+    desired: tuple[DesiredAgent, ...],
 ) -> Executor:
     declarations = loaded.declarations
     listed = world.tenant.skill_maximums() if needs_tenant_list(declarations) else {}
@@ -85,6 +105,7 @@ def _executor(
     return Executor(
         world,
         run,
+        gate,
         reason_text(loaded.plan.plan_id),
         judge_for(declarations, world.clock.now(), listed, needs_etag=needs_etag),
         {agent.id: agent for agent in desired},

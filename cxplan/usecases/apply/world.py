@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cxplan.core.errors import Exit
-from cxplan.ports import Clock, Ids, Ledger, Progress, Tenant
+from cxplan.ports import Clock, Ids, Ledger, Progress, Tenant, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,5 +21,8 @@ class ApplyWorld:
     clock: Clock
     ids: Ids
     progress: Progress
+    workers: Workers
+    width: int
+    """How many agents are under way at once; the pace of the writes is the tenant's."""
     fraction: Callable[[], float]
     stop: Callable[[], Exit | None]

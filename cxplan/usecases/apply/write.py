@@ -36,6 +36,7 @@ from cxplan.core.steps import (
     compare,
 )
 from cxplan.ports import Run
+from cxplan.usecases.apply.gate import Gate
 from cxplan.usecases.apply.world import ApplyWorld
 
 
@@ -64,6 +65,7 @@ class AgentWrite:
 
     world: ApplyWorld
     run: Run
+    gate: Gate
     reason: str
     planned: tuple[Change, ...]
     changes: tuple[Change, ...]
@@ -88,6 +90,7 @@ class AgentWrite:
             AuthError: the token was refused for good before anything was sent.
         """
         self._intend()
+        self.gate.sends_first()
         decision = self._send()
         while True:
             match decision:
@@ -100,8 +103,7 @@ class AgentWrite:
                 case ReadBack():
                     decision = self._look(decision)
                 case SendAgain():
-                    self._back_off()
-                    decision = self._send()
+                    decision = self._send_again(decision)
                 case CompareAgain():
                     decision = self._compare_again()
 
@@ -116,11 +118,20 @@ class AgentWrite:
     def _send(self) -> Decision:
         answer = self.world.tenant.write(self._payload(), self.seen)
         self._answer = answer
+        self.gate.noted(answer)
         self.latencies.append(answer.latency_ms)
         self._seconds += answer.latency_ms / 1000
         self.effort = replace(self.effort, attempts=self.effort.attempts + 1, seconds=self._seconds)
         self.run.record("agent.attempt", attempt_fields(self.seen.id, self.effort.attempts, answer))
         return after_answer(answer, self.effort)
+
+    def _send_again(self, why: SendAgain) -> Decision:
+        """Send the same payload with the same tag, where the budget allows it."""
+        if not why.asked_to_wait and not self.gate.may_send_again():
+            outcome = Outcome.UNKNOWN if self.effort.late else Outcome.FAILED
+            return Settled(outcome, f"{why.message}; too many writes had to be sent again already")
+        self._back_off()
+        return self._send()
 
     def _look(self, why: ReadBack) -> Decision:
         """Wait and read the agent after a write of unknown outcome."""
