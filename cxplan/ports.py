@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from cxplan.core.address import Origin
 from cxplan.core.answers import Answer, AvailabilityEvent, Write
-from cxplan.core.evidence import Closing, Head, Opening, VerifyReport
+from cxplan.core.evidence import Closing, Head, Opening, RunStory, VerifyReport
 from cxplan.core.model import (
     AgentId,
     AgentReading,
@@ -158,6 +158,16 @@ class Ledger(Protocol):
 
     def runs(self) -> Iterator[Head]:
         """Yield the heads of the sealed runs in order, without verifying them."""
+
+    def story(self, run: str) -> RunStory:
+        """Return what a sealed run says of itself, unverified.
+
+        ``run`` is its uuid, a unique beginning of it, or its folder.
+
+        Raises:
+            InvalidError: it fits none or several runs.
+            EvidenceError: the bundle cannot be read.
+        """
 
     def verify(self, runs: Sequence[str] = (), *, expect_head: str | None = None) -> VerifyReport:
         """Check the named runs, or the whole ledger, and return every failure found."""

@@ -11,13 +11,14 @@ from cxplan.audit import disk, envelope, lock
 from cxplan.audit.bundle import KEEP, BundleRun, contents
 from cxplan.audit.folders import Listing, run_of
 from cxplan.audit.keys import SigningKey
+from cxplan.audit.reading import read_story
 from cxplan.audit.refusal import shown
 from cxplan.audit.review import Trust, review
 from cxplan.audit.schema import Digest, Place
 from cxplan.audit.sealed import folder_error, names_in, read_sealed, sealed_runs
 from cxplan.audit.statement import opening as said_at_opening
 from cxplan.core.errors import EvidenceError, UnapprovedError
-from cxplan.core.evidence import Head, Opening, VerifyReport
+from cxplan.core.evidence import Head, Opening, RunStory, VerifyReport
 from cxplan.core.instant import utc_text
 from cxplan.ports import Clock, Ids
 
@@ -152,6 +153,15 @@ class FileLedger:
             EvidenceError: a bundle's statement cannot be read.
         """
         return (sealed.head for sealed in sealed_runs(self._root))
+
+    def story(self, run: str) -> RunStory:
+        """Return what a sealed run says of itself, unverified.
+
+        Raises:
+            InvalidError: ``run`` fits none or several runs.
+            EvidenceError: the bundle cannot be read.
+        """
+        return read_story(self._root, run)
 
     def verify(self, runs: Sequence[str] = (), *, expect_head: str | None = None) -> VerifyReport:
         """Check the named runs, or the whole ledger, and return every failure found.

@@ -51,8 +51,26 @@ def list_runs(session: Session) -> Result:
     return Result(text=list_text(heads), members=list_document(heads), kind="cxplan/audit-list")
 
 
+@click.argument("run")
+def show(session: Session, run: str) -> Result:
+    """Show what a run did to each agent, without verifying it.
+
+    RUN is a run's uuid, a unique beginning of it, or its folder.
+    """
+    from cxplan.views.story_text import story_document, story_text
+    from cxplan.wiring import edges
+
+    story = edges.ledger(session.settings).story(run)
+    text = story_text(story, session.paint)
+    return Result(text=text, members=story_document(story), kind="cxplan/audit-show")
+
+
 COMMANDS = {
     "audit": group(
-        "audit", "Check and read the signed bundles of past runs.", verify=verify, list=list_runs
+        "audit",
+        "Check and read the signed bundles of past runs.",
+        verify=verify,
+        list=list_runs,
+        show=show,
     )
 }

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from cxplan.core.errors import Exit
 
@@ -69,6 +70,17 @@ class Head:
     def __str__(self) -> str:
         """Return ``LEDGER SEQ sha256:…``, the line to keep elsewhere."""
         return f"{self.ledger_id} {self.sequence} sha256:{self.sha256}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunStory:
+    """A sealed run as it tells of itself, unverified; ``records`` are the journal's lines."""
+
+    head: Head
+    actor: str
+    """Who says that they ran it."""
+    tenant: str
+    records: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,21 @@ from cxplan.core.findings import GuardFinding, GuardVerdict, Verdict
 from cxplan.core.instant import utc_text
 from cxplan.core.plan import Plan, PlannedAgent, Status
 from cxplan.views.encoder import show
+from cxplan.views.folding import Group, fold
 from cxplan.views.paint import Paint
 from cxplan.views.values import change_text, columns, count
 
 _SIGN = {Op.ADD: "+", Op.CHANGE: "~", Op.REMOVE: "-"}
 
 _HEADING = {
-    Status.READY: ("#", "will be updated"),
-    Status.DEFERRED: ("@", "is deferred"),
-    Status.BLOCKED: ("!", "is blocked"),
-    Status.UNREAD: ("?", "could not be read"),
-    Status.UNCHANGED: ("#", "is unchanged"),
+    Status.READY: ("#", "will be updated", "will be updated"),
+    Status.DEFERRED: ("@", "is deferred", "are deferred"),
+    Status.BLOCKED: ("!", "is blocked", "are blocked"),
+    Status.UNREAD: ("?", "could not be read", "could not be read"),
+    Status.UNCHANGED: ("#", "is unchanged", "are unchanged"),
 }
+NAMED = 5
+"""So many agents of a fold are named; the others are counted."""
 
 
 def plan_text(plan: Plan, paint: Paint) -> str:
@@ -30,40 +33,58 @@ def plan_text(plan: Plan, paint: Paint) -> str:
     if plan.ready:
         name = show(plan.tenant.name)
         lines += [f"cxplan will perform the following actions on {name}:", ""]
-    for status in (
-        Status.READY,
-        Status.DEFERRED,
-        Status.BLOCKED,
-        Status.UNREAD,
-        Status.UNCHANGED,
-    ):
-        for agent in plan.with_status(status):
-            lines += [*_agent(plan, agent, paint), ""]
+    for status in _HEADING:
+        for group in fold(plan.with_status(status)):
+            lines += [*_group(plan, group, paint), ""]
     lines += _totals(plan, paint)
     return "\n".join(lines) + "\n"
 
 
-def who(agent: PlannedAgent) -> str:
-    """Return an agent as people know it: key, id and team."""
-    return f"{show(agent.key)} ({agent.id}, {show(agent.team)})"
+def _group(plan: Plan, group: Group, paint: Paint) -> Iterator[str]:
+    agent = group.first
+    sign, one, many = _HEADING[agent.status]
+    rows = _rows(plan, agent)
+    until = ""
+    if agent.status is Status.DEFERRED and agent.until:
+        until = f" until {utc_text(agent.until)}"
+    if not group.folded:
+        yield "  " + paint.strong(f"{sign} {_who(agent)} {one}{until}")
+    else:
+        team = f"{len(group.agents):,} agents in {show(agent.team)}"
+        if agent.status is Status.READY and len(rows) == 1:
+            path, *rest = rows[0]
+            (line,) = columns([(path[2:], *rest)])
+            yield "  " + paint.strong(f"{sign} {team}: ") + _painted(path, line, paint)
+            yield paint.faint(f"    {_names(group)}")
+            return
+        yield "  " + paint.strong(f"{sign} {team} {many}{until}")
+        yield paint.faint(f"    {_names(group)}")
+    yield from _details(agent, rows, paint)
 
 
-def _agent(plan: Plan, agent: PlannedAgent, paint: Paint) -> Iterator[str]:
-    sign, what = _HEADING[agent.status]
-    until = (
-        f" until {utc_text(agent.until)}" if agent.status is Status.DEFERRED and agent.until else ""
-    )
-    yield "  " + paint.strong(f"{sign} {who(agent)} {what}{until}")
+def _names(group: Group) -> str:
+    named = ", ".join(show(agent.key) for agent in group.agents[:NAMED])
+    left = len(group.agents) - NAMED
+    return f"{named} and {left:,} more" if left > 0 else named
+
+
+def _details(
+    agent: PlannedAgent, rows: list[tuple[str, str, str, str]], paint: Paint
+) -> Iterator[str]:
     for finding in agent.checks:
         if finding.verdict is not Verdict.OK:
-            yield paint.changed(
-                f"      {finding.verdict}: {finding.id}: {show(finding.message, 500)}"
-            )
-    for line in columns(_rows(plan, agent)):
-        yield _painted("  " + line, paint)
+            said = f"{finding.verdict}: {finding.id}: {show(finding.message, 500)}"
+            yield paint.changed(f"      {said}")
+    for row, line in zip(rows, columns(rows), strict=True):
+        yield _painted(row[0], "  " + line, paint)
     hidden = _hidden(agent)
     if hidden and agent.changes:
         yield paint.faint(f"    ({count(hidden, 'unchanged value')} hidden)")
+
+
+def _who(agent: PlannedAgent) -> str:
+    """Return an agent as people know it: key, id and team."""
+    return f"{show(agent.key)} ({agent.id}, {show(agent.team)})"
 
 
 def _rows(plan: Plan, agent: PlannedAgent) -> list[tuple[str, str, str, str]]:
@@ -97,8 +118,8 @@ def _place(change: Change) -> str:
     return f"{show(because.file)}:{because.line}" if because else "(default)"
 
 
-def _painted(line: str, paint: Paint) -> str:
-    match line.lstrip()[0]:
+def _painted(path: str, line: str, paint: Paint) -> str:
+    match path[0]:
         case "+":
             return paint.good(line)
         case "-":

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from cxplan.core.errors import InvalidError
-from cxplan.simulator.score import routing_score, simulated_latency_ms
+from cxplan.simulator.latency import simulated_latency_ms
 from cxplan.simulator.seed import drift, random_spec
 from cxplan.simulator.spec import AgentSpec, ScheduleKind, TenantSpec
 from tests.simulator.kit import NOW, TENANT
@@ -125,24 +125,6 @@ def test_agents_without_active_skills_drift_in_their_mode() -> None:
     drifted = {new.id: new for _, new in moved(TENANT, drift(TENANT, 1, 4))}
     assert set(drifted) == {"a1", "a2", "a3", "a4"}
     assert drifted["a3"].work_mode is not None
-
-
-@pytest.mark.parametrize(
-    ("disabled", "slots", "score", "impact"),
-    [
-        (0, 0, 100, 100),
-        (1, 0, 85, 85),
-        (1, 3, 100, 100),
-        (0, 4, 100, 120),
-        (2, 1, 75, 75),
-        (7, 0, 0, -5),
-        (10, 2, 0, -40),
-    ],
-)
-def test_the_routing_score_is_held_within_its_bounds_and_the_impact_is_not(
-    disabled: int, slots: int, score: int, impact: int
-) -> None:
-    assert routing_score(disabled, slots) == (score, impact)
 
 
 def test_the_simulated_latency_is_the_same_each_time() -> None:

@@ -13,7 +13,7 @@ from cxplan.core.address import Origin
 from cxplan.core.answers import Answer, AvailabilityEvent, Write
 from cxplan.core.document import plan_bytes
 from cxplan.core.errors import EvidenceError, Exit
-from cxplan.core.evidence import Actor, Closing, Head, Opening, VerifyReport
+from cxplan.core.evidence import Actor, Closing, Head, Opening, RunStory, VerifyReport
 from cxplan.core.model import (
     AgentId,
     AgentReading,
@@ -186,6 +186,9 @@ class FakeLedger:
 
     def runs(self) -> Iterator[Head]:
         return iter(())
+
+    def story(self, run: str) -> RunStory:
+        raise NotImplementedError
 
     def verify(self, runs: Sequence[str] = (), *, expect_head: str | None = None) -> VerifyReport:
         raise NotImplementedError

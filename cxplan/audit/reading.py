@@ -1,0 +1,65 @@
+"""A sealed bundle as a story: what its statement and its records say, unverified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cxplan.audit import disk
+from cxplan.audit.folders import Name, choose
+from cxplan.audit.records import RECORDS_LIMIT, read_line
+from cxplan.audit.refusal import Refused
+from cxplan.audit.sealed import folder_error, names_in, read_sealed
+from cxplan.core.canonical import parse_json
+from cxplan.core.errors import EvidenceError, InvalidError
+from cxplan.core.evidence import RunStory
+
+RECORDS = "records.jsonl"
+
+
+def read_story(path: Path, run: str) -> RunStory:
+    """Return what the sealed run ``run`` of the ledger at ``path`` says of itself.
+
+    Raises:
+        InvalidError: the name fits none or several runs, or a run that is not sealed.
+        EvidenceError: the ledger or the bundle cannot be read.
+    """
+    try:
+        with disk.folder(path) as root:
+            chosen = choose(names_in(root), (run,))
+            if not chosen.sealed:
+                raise InvalidError(
+                    "That run was begun and never sealed; it has no statement to show.",
+                    code="audit.unsealed",
+                    hint="Its journal lies in its folder, one JSON object a line.",
+                )
+            name = chosen.sealed[0]
+            sealed = read_sealed(root, name)
+            records = tuple(_records(root, name))
+    except OSError as error:
+        raise folder_error(disk.reason(error)) from None
+    said = sealed.statement.predicate
+    actor = f"{said.actor.kind} {said.actor.id}"
+    return RunStory(sealed.head, actor, said.target.tenant, records)
+
+
+def _records(root: int, name: Name) -> Iterator[Mapping[str, Any]]:
+    place = f"{name.folder}/{RECORDS}"
+    try:
+        with (
+            disk.subfolder(root, name.folder, name.folder) as inside,
+            disk.regular(RECORDS, place, limit=RECORDS_LIMIT, parent=inside) as fd,
+        ):
+            lines = disk.read_all(fd, place, limit=RECORDS_LIMIT).splitlines()
+        for number, line in enumerate(lines, start=1):
+            read_line(line, f"{place}:{number}")
+            yield parse_json(line)
+    except Refused as refused:
+        failure = refused.failure
+        raise EvidenceError(
+            f"The records cannot be read: {failure.summary}.",
+            code=failure.code,
+            address=failure.place,
+            hint="Run `cxplan audit verify`; it says everything that is wrong with the ledger.",
+        ) from None
