@@ -102,6 +102,7 @@ def _finish(arguments: list[str], result: Result) -> int:
         screen.document(document | {"exit": exit_document(result.exit)})
     else:
         screen.data(result.text)
+        screen.talk(result.after)
         if result.problems:
             screen.complain(problems_text(result.problems, Paint()))
     return int(result.exit)
@@ -152,4 +153,6 @@ def _screen(arguments: list[str]) -> Screen:
     environ = environment()
     wants_json = "--json" in arguments or environ.get("CXPLAN_JSON", "") in {"1", "true"}
     plain = "--no-color" in arguments or bool(environ.get("NO_COLOR"))
-    return Screen(json=wants_json, quiet=False, color=wants_color(sys.stdout, no_color=plain))
+    quiet = any(word in arguments for word in ("-q", "--quiet"))
+    quiet = quiet or environ.get("CXPLAN_QUIET", "") in {"1", "true"}
+    return Screen(json=wants_json, quiet=quiet, color=wants_color(sys.stdout, no_color=plain))

@@ -172,6 +172,7 @@ class _Story:
 
     def _show(self, result: Result, expected: Exit) -> None:
         self.session.screen.data(result.text)
+        self.session.screen.talk(result.after)
         self._say(self.session.paint.faint(f"(exit code {result.exit.value})"))
         if result.exit is not expected:
             raise InvalidError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -53,9 +54,9 @@ def plan(session: Session, out: str | None, detailed_exitcode: bool) -> Result:
     if out is not None:
         write_plan(settings.path(out), made)
     result = shown(session, made, plan_exit(made, detailed=detailed_exitcode))
-    if out is not None:
-        session.screen.talk(f"Plan written to {out}. To do exactly this: cxplan apply {out}\n")
-    return result
+    if out is None:
+        return result
+    return replace(result, after=f"Plan written to {out}. To do exactly this: cxplan apply {out}\n")
 
 
 @click.argument("file")

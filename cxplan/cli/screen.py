@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from typing import IO, Any
@@ -21,8 +22,8 @@ class Screen:
     """Whether stdout takes colour; stderr is asked apart."""
 
     def data(self, text: str) -> None:
-        """Write what a command is for, to stdout."""
-        _write(sys.stdout, text)
+        """Write what a command is for, to stdout; wrapped only where that is a terminal."""
+        _write(sys.stdout, wrapped(text, sys.stdout))
 
     def document(self, document: dict[str, Any]) -> None:
         """Write the one JSON document, to stdout."""
@@ -35,7 +36,16 @@ class Screen:
 
     def complain(self, text: str) -> None:
         """Write what went wrong, to stderr."""
-        _write(sys.stderr, text)
+        _write(sys.stderr, wrapped(text, sys.stderr))
+
+
+def wrapped(text: str, stream: IO[str]) -> str:
+    """Return ``text`` as wide as the terminal behind ``stream``, unchanged where there is none."""
+    if not stream.isatty():
+        return text
+    from cxplan.views.wrapping import wrap
+
+    return wrap(text, shutil.get_terminal_size().columns)
 
 
 def wants_color(stream: IO[str], *, no_color: bool) -> bool:

@@ -50,6 +50,8 @@ class Result:
     members: Mapping[str, Any] = field(default_factory=dict)
     kind: str | None = None
     problems: tuple[Problem, ...] = ()
+    after: str = ""
+    """What is only good to know, said on stderr once the text is out."""
 
 
 def environment() -> Mapping[str, str]:

@@ -41,6 +41,9 @@ _LEVELS = (
     ("f.santos", "tech-voice-en", "senior"),
     ("e.novak", "billing-chat-en", "standard"),
     ("l.nguyen", "billing-chat-en", "standard"),
+    ("d.rossi", "billing-voice-en", "standard"),
+    ("e.svensson", "billing-voice-en", "standard"),
+    ("f.tan", "billing-voice-en", "standard"),
 )
 _MISSING = ("c.ramirez", "billing-voice-es")
 _FEWER = ("h.reyes", "tech-chat-en", 2)
