@@ -8,7 +8,7 @@ hold the catalogue's ``maxConcurrent``, else the tenant's skill list, else 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cxplan.core.diff import CONCURRENT, WORK_MODE, AgentState, Change, SkillState
@@ -18,12 +18,14 @@ from cxplan.core.model import (
     CatalogueSkill,
     Declarations,
     DesiredAgent,
+    DesiredMode,
+    FollowShift,
     ObservedAgent,
     Policy,
     ScheduleReading,
     SkillId,
 )
-from cxplan.core.shifts import ShiftRules, judge_mode, judge_skills
+from cxplan.core.shifts import ShiftRules, follow_shift, judge_mode, judge_skills
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,25 @@ def needs_tenant_list(declarations: Declarations) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """What is wanted of an agent at one instant, its shift followed where it is to be.
+
+    ``followed`` is what following found, None where nothing is followed; ``until`` is the end of
+    the shift that made the work mode.
+    """
+
+    desired: DesiredAgent
+    followed: Finding | None = None
+    until: datetime | None = None
+
+    def marked(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """Return ``changes`` with the work mode marked where it follows the shift."""
+        if self.followed is None:
+            return changes
+        return tuple(replace(c, scheduled=c.path == WORK_MODE) for c in changes)
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """All per-agent checks of one plan, or of its apply, at one instant."""
 
@@ -59,41 +80,50 @@ class Judge:
     limits: Limits
     needs_etag: bool
 
-    def wants_schedule(self, changes: Iterable[Change]) -> bool:
-        """Tell whether judging these changes needs the agent's schedule."""
-        paths = [change.path for change in changes]
-        if WORK_MODE in paths:
-            return True
-        return bool(paths) and self.shifts.policy.skills_off_shift is not Policy.ALLOW
+    def target(self, desired: DesiredAgent, read_schedule: Callable[[], ScheduleReading]) -> Target:
+        """Return what is wanted at this instant; the schedule is read only to follow it."""
+        follow = desired.work_mode
+        if not isinstance(follow, FollowShift):
+            return Target(desired)
+        followed = follow_shift(self.shifts, read_schedule())
+        mode = DesiredMode(followed.mode, follow.source) if followed.mode else None
+        return Target(replace(desired, work_mode=mode), followed.finding, followed.until)
 
     def judge(
         self,
-        desired: DesiredAgent,
+        target: Target,
         observed: ObservedAgent,
         changes: tuple[Change, ...],
         after: AgentState,
         read_schedule: Callable[[], ScheduleReading],
     ) -> tuple[Finding, ...]:
-        """Return what each check that applies says; nothing for an agent without changes.
+        """Return what each check that applies says; of an agent without changes only what is odd.
 
-        ``read_schedule`` is called only where ``wants_schedule``.
+        ``read_schedule`` is called only where the schedule matters.
         """
-        findings = list(_never_held(desired, observed))
+        findings = list(_never_held(target.desired, observed))
+        followed = target.followed
+        if followed and followed.verdict is Verdict.BLOCK:
+            findings.append(followed)
         if not changes:
             return tuple(findings)
         findings += self._lock(observed, changes, after)
         findings += self._concurrency(observed, changes, after)
-        if self.wants_schedule(changes):
-            findings.append(self._shift(desired, changes, read_schedule()))
+        findings += self._shift(target, changes, read_schedule)
         return tuple(findings)
 
     def _shift(
-        self, desired: DesiredAgent, changes: tuple[Change, ...], schedule: ScheduleReading
-    ) -> Finding:
-        moves = any(change.path == WORK_MODE for change in changes)
-        if moves and desired.work_mode is not None:
-            return judge_mode(self.shifts, schedule, desired.work_mode.mode)
-        return judge_skills(self.shifts, schedule)
+        self,
+        target: Target,
+        changes: tuple[Change, ...],
+        read_schedule: Callable[[], ScheduleReading],
+    ) -> Iterator[Finding]:
+        """One agent, one verdict: on its work mode where that changes, else on its skills."""
+        mode = target.desired.work_mode
+        if any(change.path == WORK_MODE for change in changes) and isinstance(mode, DesiredMode):
+            yield target.followed or judge_mode(self.shifts, read_schedule(), mode.mode)
+        elif self.shifts.policy.skills_off_shift is not Policy.ALLOW:
+            yield judge_skills(self.shifts, read_schedule())
 
     def _lock(
         self, observed: ObservedAgent, changes: tuple[Change, ...], after: AgentState
@@ -156,7 +186,7 @@ def _too_many(skill: SkillState, changes: Iterable[Change], limit: int, origin: 
 
 def _name(skill: SkillState, changes: Iterable[Change]) -> str:
     path = next(change.path for change in changes if change.skill_id == skill.skill_id)
-    return path.split("/")[1]
+    return path.removeprefix("skills/").rpartition("/")[0]
 
 
 def _never_held(desired: DesiredAgent, observed: ObservedAgent) -> Iterator[Finding]:

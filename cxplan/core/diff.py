@@ -6,20 +6,23 @@ at level 0 are both *off*; the concurrency of an off skill is not compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cxplan.core.address import Origin
 from cxplan.core.model import (
     OFF,
     Assignment,
+    Declarations,
     DesiredAgent,
+    DesiredMode,
     DesiredSkill,
     Levels,
     ObservedAgent,
     Off,
     SkillId,
+    SkillName,
     Source,
     Wanted,
     WorkModeId,
@@ -65,6 +68,7 @@ class Change:
     """One value that differs. ``because`` is None for a built-in default.
 
     ``skill_id`` is None for the work mode. ``before`` is None where the tenant holds no value.
+    ``scheduled`` tells of a work mode that follows the shift.
     """
 
     path: str
@@ -74,6 +78,7 @@ class Change:
     because: Because | None
     skill_id: SkillId | None = None
     direction: Direction | None = None
+    scheduled: bool = False
 
     @property
     def part(self) -> str:
@@ -86,32 +91,64 @@ def is_off(held: Assignment | None) -> bool:
     return held is None or held.level == OFF
 
 
-def diff(
-    desired: DesiredAgent, observed: ObservedAgent, levels: Levels, locate: Locate
-) -> tuple[Change, ...]:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a comparison needs besides the two sides; ``locate`` is asked only for changes."""
+
+    levels: Levels
+    names: Mapping[SkillId, SkillName]
+    locate: Locate
+
+
+def terms_of(declarations: Declarations, locate: Locate) -> Terms:
+    """Return the terms of some files."""
+    names = {skill.id: skill.name for skill in declarations.skills.values()}
+    return Terms(declarations.levels, names, locate)
+
+
+def diff(desired: DesiredAgent, observed: ObservedAgent, terms: Terms) -> tuple[Change, ...]:
     """Return what must change on the agent to match the files, work mode first, skills by id.
 
-    ``locate`` is asked only for values that change.
+    A work mode that follows the shift is compared only once the shift has made it a mode.
     """
-    return tuple(_changes(desired, observed, levels, locate))
+    changes = [*_mode_change(desired, observed, terms.locate)]
+    skills = [*_skill_changes(desired, observed, terms), *_undeclared(desired, observed, terms)]
+    return tuple(changes + sorted(skills, key=lambda change: change.skill_id or ""))
 
 
-def _changes(
-    desired: DesiredAgent, observed: ObservedAgent, levels: Levels, locate: Locate
+def _mode_change(
+    desired: DesiredAgent, observed: ObservedAgent, locate: Locate
 ) -> Iterator[Change]:
     mode = desired.work_mode
-    if mode is not None and mode.mode.id != observed.work_mode:
+    if isinstance(mode, DesiredMode) and mode.mode.id != observed.work_mode:
         because = _because(mode.source, locate)
         yield Change(WORK_MODE, Op.CHANGE, observed.work_mode, mode.mode.id, because)
+
+
+def _skill_changes(
+    desired: DesiredAgent, observed: ObservedAgent, terms: Terms
+) -> Iterator[Change]:
     held = {assignment.skill_id: assignment for assignment in observed.skills}
     for skill in desired.skills:
         live = held.get(skill.id)
         if skill.off is not None:
-            yield from _off_changes(skill, live, locate)
+            yield from _off_changes(skill, live, terms.locate)
         elif is_off(live):
-            yield from _added(skill, live, locate)
+            yield from _added(skill, live, terms.locate)
         elif live is not None:
-            yield from _adjusted(skill, live, levels, locate)
+            yield from _adjusted(skill, live, terms.levels, terms.locate)
+
+
+def _undeclared(desired: DesiredAgent, observed: ObservedAgent, terms: Terms) -> Iterator[Change]:
+    """Where the files are exclusive: what is held actively and not declared has to go."""
+    if desired.exclusive is None:
+        return
+    declared = {skill.id for skill in desired.skills}
+    for live in observed.skills:
+        if live.skill_id not in declared and not is_off(live):
+            path = f"skills/{terms.names.get(live.skill_id, live.skill_id)}/{LEVEL}"
+            because = _because(desired.exclusive, terms.locate)
+            yield Change(path, Op.REMOVE, live.level, OFF, because, live.skill_id)
 
 
 def _off_changes(skill: DesiredSkill, live: Assignment | None, locate: Locate) -> Iterator[Change]:
@@ -162,15 +199,7 @@ def _directed(change: Change, levels: Levels) -> Change:
         return change
     better = levels.better(change.before, change.after)
     direction = Direction.BETTER if better else Direction.WORSE
-    return Change(
-        change.path,
-        change.op,
-        change.before,
-        change.after,
-        change.because,
-        change.skill_id,
-        direction,
-    )
+    return replace(change, direction=direction)
 
 
 def _because(source: Source, locate: Locate) -> Because:

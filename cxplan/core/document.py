@@ -157,6 +157,7 @@ def _change(change: Change) -> dict[str, Any]:
         "after": change.after,
         "skillId": change.skill_id,
         "direction": change.direction and change.direction.value,
+        "scheduled": change.scheduled,
         "because": because and {"file": because.file, "line": because.line, "layer": because.layer},
     }
 

@@ -31,6 +31,11 @@ class Affected:
     after: AgentState
 
     @property
+    def only_follows(self) -> bool:
+        """Whether nothing changes but a work mode that follows the shift."""
+        return all(change.scheduled for change in self.changes)
+
+    @property
     def removals(self) -> int:
         """How many assignments would go to disabled or absent."""
         return sum(change.op is Op.REMOVE for change in self.changes)
@@ -60,11 +65,17 @@ def denied(findings: Iterable[GuardFinding]) -> tuple[GuardFinding, ...]:
 def _agents_changed(
     limit: Limit | None, affected: Sequence[Affected], basis: Basis
 ) -> GuardFinding:
-    worst = sorted(affected, key=lambda a: (-len(a.changes), a.key))
+    """Count agents; work modes that only follow the shift are counted apart and not limited."""
+    counted = [a for a in affected if not a.only_follows]
+    worst = sorted(counted, key=lambda a: (-len(a.changes), a.key))
     examples = tuple(f"{a.key}: {len(a.changes)} changes" for a in worst[:EXAMPLES])
-    numbers = (("managedAgents", basis.managed_agents), ("unread", basis.unread))
+    numbers = (
+        ("managedAgents", basis.managed_agents),
+        ("unread", basis.unread),
+        ("onlyScheduled", len(affected) - len(counted)),
+    )
     maximum = limit.of(basis.managed_agents) if limit else None
-    return _limited("maxAgentsChanged", len(affected), maximum, numbers, examples)
+    return _limited("maxAgentsChanged", len(counted), maximum, numbers, examples)
 
 
 def _skills_removed(
@@ -95,6 +106,7 @@ def _limited(
     basis: tuple[tuple[str, int], ...],
     examples: tuple[str, ...],
 ) -> GuardFinding:
+    basis = tuple(sorted(basis))
     if limit is None:
         return GuardFinding(guard, GuardVerdict.OFF, actual, None, basis)
     verdict = GuardVerdict.DENY if actual > limit else GuardVerdict.PASS

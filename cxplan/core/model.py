@@ -27,6 +27,9 @@ WorkModeName = NewType("WorkModeName", str)
 ETag = NewType("ETag", str)
 """A strong entity tag as sent, quotes included. Opaque: compared for equality, nothing else."""
 
+SCHEDULED = WorkModeName("scheduled")
+"""``workMode: scheduled``: the mode of the running shift; no mode has this name."""
+
 OFF = 0
 """The level of a skill that is assigned but switched off."""
 
@@ -125,11 +128,15 @@ class SkillSetting:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one layer declares. Names refer to the catalogue and are known to exist."""
+    """What one layer declares. Names refer to the catalogue and are known to exist.
+
+    ``work_mode`` may be ``SCHEDULED``; ``exclusive`` is None where the layer does not say.
+    """
 
     layer: Layer
     work_mode: WorkModeName | None = None
     skills: Mapping[SkillName, SkillSetting] = field(default_factory=dict)
+    exclusive: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,14 +263,25 @@ class DesiredMode:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowShift:
+    """The mode of the shift that runs at the instant is wanted, and the place that says so."""
+
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredAgent:
-    """What the files want of one agent; what they do not name is unmanaged."""
+    """What the files want of one agent; what they do not name is unmanaged.
+
+    ``exclusive`` is the place that says that skills held and not declared are to be absent.
+    """
 
     id: AgentId
     key: AgentKey
     team: str
     skills: tuple[DesiredSkill, ...]
-    work_mode: DesiredMode | None = None
+    work_mode: DesiredMode | FollowShift | None = None
+    exclusive: Source | None = None
 
 
 # --- what the tenant holds ------------------------------------------------------------------

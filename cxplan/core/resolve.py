@@ -14,11 +14,13 @@ from typing import Any
 from cxplan.core.canonical import digest
 from cxplan.core.model import (
     OFF,
+    SCHEDULED,
     Block,
     Declarations,
     DesiredAgent,
     DesiredMode,
     DesiredSkill,
+    FollowShift,
     Layer,
     Member,
     SkillName,
@@ -26,6 +28,7 @@ from cxplan.core.model import (
     Source,
     Team,
     Wanted,
+    WorkModeName,
 )
 
 
@@ -33,8 +36,9 @@ from cxplan.core.model import (
 class _Folded:
     """What some layers say together."""
 
-    work_mode: DesiredMode | None = None
+    work_mode: DesiredMode | FollowShift | None = None
     skills: Mapping[SkillName, DesiredSkill] = field(default_factory=dict)
+    exclusive: Source | None = None
 
 
 def resolve(declarations: Declarations) -> tuple[DesiredAgent, ...]:
@@ -59,7 +63,9 @@ def _agents(declarations: Declarations) -> Iterator[DesiredAgent]:
 def _agent(declarations: Declarations, team: Team, member: Member, shared: _Folded) -> DesiredAgent:
     folded = _fold(declarations, shared, member.block)
     skills = tuple(folded.skills.values())
-    return DesiredAgent(member.id, member.key, team.name, skills, folded.work_mode)
+    return DesiredAgent(
+        member.id, member.key, team.name, skills, folded.work_mode, folded.exclusive
+    )
 
 
 def _fold_team(declarations: Declarations, team: Team, profile: str | None) -> _Folded:
@@ -82,14 +88,26 @@ def _profile_blocks(declarations: Declarations, name: str | None) -> list[Block]
 def _fold(declarations: Declarations, below: _Folded, block: Block) -> _Folded:
     mode = below.work_mode
     if block.work_mode is not None:
-        mode = DesiredMode(declarations.modes[block.work_mode], Source(block.layer, ("workMode",)))
+        mode = _mode(declarations, block.work_mode, Source(block.layer, ("workMode",)))
+    exclusive = below.exclusive
+    if block.exclusive is not None:
+        exclusive = Source(block.layer, ("exclusive",)) if block.exclusive else None
     if not block.skills:
-        return replace(below, work_mode=mode)
+        return replace(below, work_mode=mode, exclusive=exclusive)
     skills = dict(below.skills)
     for name, setting in block.skills.items():
         base = skills.get(name) or DesiredSkill(name, declarations.skills[name].id)
         skills[name] = _merge(base, setting, block.layer)
-    return _Folded(mode, dict(sorted(skills.items(), key=lambda item: item[1].id)))
+    ordered = dict(sorted(skills.items(), key=lambda item: item[1].id))
+    return _Folded(mode, ordered, exclusive)
+
+
+def _mode(
+    declarations: Declarations, name: WorkModeName, source: Source
+) -> DesiredMode | FollowShift:
+    if name == SCHEDULED:
+        return FollowShift(source)
+    return DesiredMode(declarations.modes[name], source)
 
 
 def _merge(below: DesiredSkill, setting: SkillSetting, layer: Layer) -> DesiredSkill:
@@ -151,7 +169,8 @@ def _guards(declarations: Declarations) -> dict[str, Any]:
 
 
 def _meaning(agent: DesiredAgent) -> list[Any]:
-    mode = agent.work_mode and agent.work_mode.mode.id
+    mode = agent.work_mode
+    wanted = mode.mode.id if isinstance(mode, DesiredMode) else mode and SCHEDULED
     skills = [
         [
             skill.id,
@@ -161,4 +180,5 @@ def _meaning(agent: DesiredAgent) -> list[Any]:
         ]
         for skill in agent.skills
     ]
-    return [agent.id, agent.key, agent.team, mode, skills]
+    exclusive = agent.exclusive is not None
+    return [agent.id, agent.key, agent.team, wanted, skills, exclusive]

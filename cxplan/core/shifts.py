@@ -6,6 +6,8 @@ row   schedule at the instant                             verdict
 1     a shift nearby ends before it starts, has zero      ``shift.dataError``
       length or is longer than 24 h
 2     two shifts overlap, modes differ                    ``shift.dataError``
+3     active shift, target is ``scheduled``               its mode is the target: ok
+4     no active shift or unreadable, ``scheduled``        no target: no change
 5     unreadable                                          ``shift.unreadable``
 6     within grace of a boundary of a shift that is not   ok, noted
       running, target is its mode
@@ -38,6 +40,7 @@ from cxplan.core.model import (
     ShiftPolicy,
     UnreadableSchedule,
     WorkModeId,
+    WorkModeName,
 )
 
 NEARBY = timedelta(hours=24)
@@ -76,12 +79,43 @@ def judge_mode(rules: ShiftRules, schedule: ScheduleReading, target: CatalogueMo
     shifts = _merged(schedule.shifts)
     if neighbour := _neighbour(rules, shifts, target.id):
         return Finding("shift.mode", Verdict.OK, f"within grace of {_span(neighbour)}")
-    active = next((shift for shift in shifts if shift.start <= rules.at < shift.end), None)
+    active = _active(rules, shifts)
     if active:
         return _against(rules, active, target)
     if target.category is Category.OFFLINE:
         return Finding("shift.mode", Verdict.OK)
     return _off_shift(rules, "shift.noActiveShift", rules.policy.no_active_shift, shifts)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What ``scheduled`` means at an instant: a mode or none, a finding, and until when."""
+
+    mode: CatalogueMode | None
+    finding: Finding
+    until: datetime | None = None
+
+
+def follow_shift(rules: ShiftRules, schedule: ScheduleReading) -> Followed:
+    """Return the mode of the running shift (row 3), or none (row 4).
+
+    A mode that the catalogue does not know is followed all the same, under its id.
+    """
+    if isinstance(schedule, UnreadableSchedule):
+        return Followed(None, Finding("shift.scheduled", Verdict.OK, schedule.reason))
+    broken = _data_error(rules, schedule.shifts)
+    if broken:
+        return Followed(None, Finding("shift.dataError", Verdict.BLOCK, broken))
+    active = _active(rules, _merged(schedule.shifts))
+    if active is None:
+        return Followed(None, Finding("shift.scheduled", Verdict.OK, "no active shift"))
+    unknown = CatalogueMode(WorkModeName(active.work_mode), active.work_mode, Category.UNAVAILABLE)
+    mode = rules.modes.get(active.work_mode, unknown)
+    return Followed(mode, Finding("shift.scheduled", Verdict.OK), active.end)
+
+
+def _active(rules: ShiftRules, shifts: Iterable[Shift]) -> Shift | None:
+    return next((shift for shift in shifts if shift.start <= rules.at < shift.end), None)
 
 
 def judge_skills(rules: ShiftRules, schedule: ScheduleReading) -> Finding:
@@ -93,7 +127,7 @@ def judge_skills(rules: ShiftRules, schedule: ScheduleReading) -> Finding:
     if isinstance(schedule, UnreadableSchedule):
         message = f"the schedule could not be read: {schedule.reason}"
         return _finding(check, policy, message)
-    if any(shift.start <= rules.at < shift.end for shift in schedule.shifts):
+    if _active(rules, schedule.shifts):
         return Finding(check, Verdict.OK)
     return _off_shift(rules, check, policy, _merged(schedule.shifts))
 

@@ -175,7 +175,7 @@ Decision = Settled | ReadBack | SendAgain | CompareAgain | StopRun
 def after_answer(answer: Answer, effort: Effort) -> Decision:
     """Return what one answer to a PATCH means. ``effort`` includes the attempt just made."""
     if answer.failure is not None:
-        return _after_failure(answer.failure, answer.detail, effort)
+        return _after_failure(answer.failure, answer, effort)
     status = answer.status or 0
     if 200 <= status < 300:  # noqa: PLR2004 - the class of success
         return _after_success(status, answer)
@@ -217,10 +217,13 @@ def _somebody_wrote(said: str, effort: Effort) -> Decision:
 
 def _throttled(retry_after: float | None, said: str, effort: Effort) -> Decision:
     if retry_after is not None and retry_after > LONGEST_PAUSE:
-        return StopRun(
-            Exit.UNAVAILABLE, f"{said}; it asks for a pause of {retry_after:.0f} seconds"
-        )
+        return _too_long(retry_after)
     return _again(said, effort, asked_to_wait=True)
+
+
+def _too_long(seconds: float) -> StopRun:
+    message = f"the tenant asks for a pause of {seconds:.0f} seconds; apply again after that"
+    return StopRun(Exit.UNAVAILABLE, message)
 
 
 def _again(said: str, effort: Effort, *, asked_to_wait: bool = False) -> Decision:
@@ -229,9 +232,12 @@ def _again(said: str, effort: Effort, *, asked_to_wait: bool = False) -> Decisio
     return SendAgain(said, asked_to_wait)
 
 
-def _after_failure(failure: Failure, detail: str, effort: Effort) -> Decision:
+def _after_failure(failure: Failure, answer: Answer, effort: Effort) -> Decision:
+    detail = answer.detail
     match failure:
         case Failure.NOT_SENT:
+            if (answer.retry_after or 0.0) > LONGEST_PAUSE:
+                return _too_long(answer.retry_after or 0.0)
             return _again(f"not sent: {detail}", effort)
         case Failure.LOST:
             return ReadBack(f"the answer was lost: {detail}", late=True)

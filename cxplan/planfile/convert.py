@@ -87,6 +87,7 @@ def _change(part: ChangePart) -> Change:
         because=Because(because.file, because.line, because.layer) if because else None,
         skill_id=None if part.skill_id is None else SkillId(part.skill_id),
         direction=Direction(part.direction) if part.direction else None,
+        scheduled=part.scheduled,
     )
 
 
@@ -100,7 +101,7 @@ def _guard(part: GuardPart) -> GuardFinding:
         GuardVerdict(part.verdict),
         part.actual,
         part.limit,
-        tuple(part.basis.items()),
+        tuple(sorted(part.basis.items())),
         tuple(part.examples),
     )
 

@@ -52,6 +52,7 @@ class ChangePart(_Part):
     after: Value
     skill_id: str | None
     direction: Literal["better", "worse"] | None
+    scheduled: bool
     because: BecausePart | None
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
 from cxplan.core.checks import Judge, judge_for, needs_tenant_list
-from cxplan.core.diff import changed, diff, state_of
+from cxplan.core.diff import Terms, changed, diff, state_of, terms_of
 from cxplan.core.document import sealed
 from cxplan.core.errors import Exit, worst
 from cxplan.core.findings import Finding, Verdict
@@ -67,9 +68,8 @@ def make_plan(world: World, request: PlanRequest, declarations: Declarations) ->
     identity = world.tenant.connect(write=False)
     listed = world.tenant.skill_maximums() if needs_tenant_list(declarations) else {}
     needs_etag = world.tenant.locking == "etag"
-    planner = _Planner(
-        world, declarations, judge_for(declarations, at, listed, needs_etag=needs_etag)
-    )
+    judge = judge_for(declarations, at, listed, needs_etag=needs_etag)
+    planner = _Planner(world, judge, terms_of(declarations, world.source.locate))
     world.progress.start("Reading agents", len(desired))
     found = tuple(_listed(planner, world, desired, request.width))
     world.progress.finish()
@@ -121,8 +121,8 @@ class _Planner:
     """Plans one agent at a time; used from several threads."""
 
     world: World
-    declarations: Declarations
     judge: Judge
+    terms: Terms
 
     def plan_agent(self, desired: DesiredAgent) -> PlannedAgent | None:
         """Return the agent's part of the plan, or None where there is nothing to say."""
@@ -138,20 +138,16 @@ class _Planner:
                 return self._compare(desired, reading)
 
     def _compare(self, desired: DesiredAgent, observed: ObservedAgent) -> PlannedAgent | None:
-        levels = self.declarations.levels
-        changes = diff(desired, observed, levels, self.world.source.locate)
+        schedule = cache(lambda: self.world.tenant.schedule(desired.id))
+        target = self.judge.target(desired, schedule)
+        changes = target.marked(diff(target.desired, observed, self.terms))
         before = state_of(observed)
         after = changed(before, changes)
-        findings = self.judge.judge(
-            desired,
-            observed,
-            changes,
-            after,
-            lambda: self.world.tenant.schedule(desired.id),
-        )
+        findings = self.judge.judge(target, observed, changes, after, schedule)
         if not changes and not findings:
             return None
         status = status_of(changes, findings)
+        follows = any(change.scheduled for change in changes)
         return PlannedAgent(
             desired.id,
             desired.key,
@@ -163,6 +159,7 @@ class _Planner:
             changes,
             findings,
             phase_of(changes) if status is Status.READY else None,
+            target.until if follows else None,
         )
 
 

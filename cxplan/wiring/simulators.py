@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cxplan.core.model import Category, Declarations, DesiredAgent, DesiredSkill, Off
+from cxplan.core.model import Category, Declarations, DesiredAgent, DesiredMode, DesiredSkill, Off
 from cxplan.core.resolve import resolve
 from cxplan.simulator.options import Options
 from cxplan.simulator.runner import Simulator, serve
@@ -103,7 +103,8 @@ class _Held:
 
 
 def _member(agent: DesiredAgent, usual: str, held: _Held, now: datetime) -> AgentSpec:
-    mode = agent.work_mode.mode.id if agent.work_mode else usual
+    wanted = agent.work_mode
+    mode = wanted.mode.id if isinstance(wanted, DesiredMode) else usual
     return AgentSpec(
         id=agent.id,
         name=agent.key,

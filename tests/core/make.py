@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from cxplan.core.address import Origin
+from cxplan.core.diff import Terms
 from cxplan.core.model import (
     AgentId,
     AgentKey,
@@ -63,11 +64,15 @@ def setting(value: object) -> SkillSetting:
 
 
 def block(
-    kind: LayerKind, name: str, skills: Mapping[str, object] | None = None, mode: str | None = None
+    kind: LayerKind,
+    name: str,
+    skills: Mapping[str, object] | None = None,
+    mode: str | None = None,
+    exclusive: bool | None = None,
 ) -> Block:
     layer = Layer(kind, name, f"{kind}s/{name}.yaml")
     settings = {SkillName(skill): setting(value) for skill, value in (skills or {}).items()}
-    return Block(layer, None if mode is None else WorkModeName(mode), settings)
+    return Block(layer, None if mode is None else WorkModeName(mode), settings, exclusive)
 
 
 def member(
@@ -76,9 +81,13 @@ def member(
     *,
     mode: str | None = None,
     profile: str | None = None,
+    exclusive: bool | None = None,
 ) -> Member:
     return Member(
-        AgentKey(key), AgentId(f"id-{key}"), block(LayerKind.MEMBER, key, skills, mode), profile
+        AgentKey(key),
+        AgentId(f"id-{key}"),
+        block(LayerKind.MEMBER, key, skills, mode, exclusive),
+        profile,
     )
 
 
@@ -97,8 +106,9 @@ def profile(
     *,
     extends: str | None = None,
     mode: str | None = None,
+    exclusive: bool | None = None,
 ) -> Profile:
-    return Profile(name, block(LayerKind.PROFILE, name, skills, mode), extends)
+    return Profile(name, block(LayerKind.PROFILE, name, skills, mode, exclusive), extends)
 
 
 def declarations(*teams: Team, profiles: tuple[Profile, ...] = ()) -> Declarations:
@@ -134,6 +144,11 @@ def observed(
         None if mode is None else WorkModeId(mode),
         tuple(held),
     )
+
+
+def terms() -> Terms:
+    """The terms of the files that ``declarations`` makes."""
+    return Terms(LEVELS, {skill.id: skill.name for skill in SKILLS.values()}, locate)
 
 
 def locate(source: Source) -> Origin:

@@ -12,17 +12,7 @@ from cxplan.core.diff import changed, diff, state_of
 from cxplan.core.findings import Finding
 from cxplan.core.model import ObservedAgent, Policy, ScheduleReading, ShiftPolicy, SkillId
 from cxplan.core.resolve import resolve
-from tests.core.make import (
-    LEVELS,
-    NOW,
-    declarations,
-    locate,
-    member,
-    observed,
-    schedule,
-    shift,
-    team,
-)
+from tests.core.make import NOW, declarations, member, observed, schedule, shift, team, terms
 
 
 def judged(
@@ -38,15 +28,16 @@ def judged(
     if policy is not None:
         files = replace(files, guards=replace(files.guards, shifts=policy))
     (agent,) = resolve(files)
-    changes = diff(agent, live, LEVELS, locate)
-    after = changed(state_of(live), changes)
     judge: Judge = judge_for(files, NOW, listed or {}, needs_etag=True)
 
     def read() -> ScheduleReading:
         assert reading is not None, "the schedule was read where it does not matter"
         return reading
 
-    return {f.id: f for f in judge.judge(agent, live, changes, after, read)}
+    target = judge.target(agent, read)
+    changes = target.marked(diff(target.desired, live, terms()))
+    after = changed(state_of(live), changes)
+    return {f.id: f for f in judge.judge(target, live, changes, after, read)}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,9 +17,9 @@ from cxplan.core.diff import (
     state_of,
     unmoved,
 )
-from cxplan.core.model import DesiredAgent, ObservedAgent, Off, SkillSetting
+from cxplan.core.model import DesiredAgent, ObservedAgent, Off, SkillId, SkillSetting
 from cxplan.core.resolve import resolve
-from tests.core.make import LEVELS, declarations, locate, member, observed, team
+from tests.core.make import declarations, member, observed, team, terms
 
 DISABLED = SkillSetting(off=Off.DISABLED)
 ABSENT = SkillSetting(off=Off.ABSENT)
@@ -30,7 +31,7 @@ def desired(skills: dict[str, Any], mode: str | None = None) -> DesiredAgent:
 
 
 def changes(wanted: DesiredAgent, live: ObservedAgent) -> tuple[Change, ...]:
-    return diff(wanted, live, LEVELS, locate)
+    return diff(wanted, live, terms())
 
 
 CASES: list[tuple[Any, Any, list[tuple[str, str, object, object, str | None]]]] = [
@@ -148,3 +149,25 @@ def test_reached_tells_not_held_from_held_and_off(
     found = changes(desired({"chat": op_wanted}), observed(skills={"chat": live} if live else {}))
     state = state_of(observed(skills={"chat": now} if now else {}))
     assert reached(state, found[0]) is is_reached
+
+
+def test_exclusive_removes_what_is_held_actively_and_not_declared() -> None:
+    (agent,) = resolve(declarations(team(member("a", {"chat": (None, 2)}, exclusive=True))))
+    live = observed(skills={"voice": (5, 1), "chat": (3, 2), "mail": (0, 0)})
+    (change,) = changes(agent, live)
+    assert (change.path, change.op.value, change.before, change.after) == (
+        "skills/voice/level",
+        "remove",
+        5,
+        0,
+    )
+    assert change.because is not None
+    assert change.because.layer == "member"
+
+
+def test_a_skill_that_the_catalogue_does_not_know_goes_under_its_id() -> None:
+    (agent,) = resolve(declarations(team(member("a", exclusive=True))))
+    live = observed(skills={"voice": (5, 1)})
+    strange = replace(live, skills=(replace(live.skills[0], skill_id=SkillId("skill-99")),))
+    (change,) = changes(agent, strange)
+    assert change.path == "skills/skill-99/level"

@@ -84,3 +84,15 @@ def test_a_denial_shows_the_three_worst() -> None:
         "a10: 10 removed",
         "a09: 9 removed",
     )
+
+
+def test_work_modes_that_only_follow_the_shift_are_counted_apart() -> None:
+    moved = Change("workMode", Op.CHANGE, "a", "b", None, scheduled=True)
+    agents = [replace(affected(f"a{i}"), changes=(moved,)) for i in range(500)]
+    agents.append(affected("b"))
+    (found, *_) = judge_guards(GuardSettings(), agents, Basis(30, 300, 0))
+    assert (found.verdict.value, found.actual, dict(found.basis)["onlyScheduled"]) == (
+        "pass",
+        1,
+        500,
+    )

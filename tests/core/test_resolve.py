@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from cxplan.core.model import Declarations, DesiredAgent, Off, SkillSetting
+from cxplan.core.model import (
+    Declarations,
+    DesiredAgent,
+    DesiredMode,
+    FollowShift,
+    Off,
+    SkillSetting,
+)
 from cxplan.core.resolve import resolve, source_digest
 from tests.core.make import declarations, member, profile, team
 
@@ -71,8 +78,22 @@ def test_a_members_profile_stands_in_place_of_the_teams() -> None:
     )
     agent = one(value)
     assert skills(agent) == {"mail": (3, None, None)}
-    assert agent.work_mode is not None
+    assert isinstance(agent.work_mode, DesiredMode)
     assert agent.work_mode.mode.name == "training"
+
+
+def test_following_the_shift_and_exclusive_come_from_the_last_layer_that_names_them() -> None:
+    base = profile("p", {"voice": 5}, mode="scheduled", exclusive=True)
+    value = declarations(
+        team(member("a"), member("b", mode="training", exclusive=False), profile="p"),
+        profiles=(base,),
+    )
+    first, second = resolve(value)
+    assert isinstance(first.work_mode, FollowShift)
+    assert first.exclusive is not None
+    assert (first.exclusive.layer.name, first.exclusive.keys) == ("p", ("exclusive",))
+    assert isinstance(second.work_mode, DesiredMode)
+    assert second.exclusive is None
 
 
 def test_what_no_layer_names_is_unmanaged() -> None:

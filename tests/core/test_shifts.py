@@ -18,7 +18,7 @@ from cxplan.core.model import (
     WorkModeId,
     WorkModeName,
 )
-from cxplan.core.shifts import ShiftRules, judge_mode, judge_skills
+from cxplan.core.shifts import ShiftRules, follow_shift, judge_mode, judge_skills
 from tests.core.make import MODES, NOW, schedule, shift
 
 RULES = ShiftRules(NOW, ShiftPolicy(), {mode.id: mode for mode in MODES.values()})
@@ -176,3 +176,34 @@ def test_a_night_over_the_change_of_time_is_not_longer_than_a_day() -> None:
     local = Shift(start, datetime(2026, 10, 25, 23, 0, tzinfo=zone), WorkModeId("mode-available"))
     rules = ShiftRules(start, RULES.policy, RULES.modes)
     assert judge(Schedule((local,)), "available", rules) == ("shift.dataError", "block")
+
+
+@pytest.mark.parametrize(
+    ("reading", "mode", "check", "verdict"),
+    [
+        (schedule(shift(-1, 2, "training")), "training", "shift.scheduled", "ok"),
+        (schedule(shift(-4, 5), shift(-1, 4)), "available", "shift.scheduled", "ok"),
+        (schedule(shift(1, 2)), None, "shift.scheduled", "ok"),
+        (schedule(), None, "shift.scheduled", "ok"),
+        (UNREADABLE, None, "shift.scheduled", "ok"),
+        (schedule(shift(1, -2)), None, "shift.dataError", "block"),
+        (schedule(shift(-1, 2), shift(-1, 3, "training")), None, "shift.dataError", "block"),
+    ],
+)
+def test_scheduled_is_the_mode_of_the_running_shift_or_none(
+    reading: ScheduleReading, mode: str | None, check: str, verdict: str
+) -> None:
+    followed = follow_shift(RULES, reading)
+    assert (followed.mode and followed.mode.name) == mode
+    assert (followed.finding.id, followed.finding.verdict.value) == (check, verdict)
+
+
+def test_it_holds_until_the_shift_ends_merged_with_its_like() -> None:
+    followed = follow_shift(RULES, schedule(shift(-4, 5), shift(-1, 4)))
+    assert followed.until == NOW + timedelta(hours=3)
+
+
+def test_a_mode_that_the_catalogue_does_not_know_is_followed_under_its_id() -> None:
+    followed = follow_shift(RULES, schedule(shift(-1, 2, "elsewhere")))
+    assert followed.mode is not None
+    assert followed.mode.id == "mode-elsewhere"

@@ -22,7 +22,7 @@ from cxplan.core.model import GuardSettings
 from cxplan.core.plan import FilesRef, Plan, PlannedAgent, Status, TenantRef, Vocabulary, plan_id_of
 from cxplan.core.resolve import resolve
 from cxplan.planfile.files import parse_plan, read_plan, write_plan
-from tests.core.make import LEVELS, MODES, NOW, declarations, locate, member, observed, team
+from tests.core.make import LEVELS, MODES, NOW, declarations, member, observed, team, terms
 
 
 def a_plan(levels: list[int] | None = None) -> Plan:
@@ -37,9 +37,7 @@ def a_plan(levels: list[int] | None = None) -> Plan:
         )
         live = observed(f"m{number}", {"voice": (level + 1, None), "mail": (1, 1)})
         changes = (
-            ()
-            if status in {Status.UNREAD, Status.UNCHANGED}
-            else diff(desired, live, LEVELS, locate)
+            () if status in {Status.UNREAD, Status.UNCHANGED} else diff(desired, live, terms())
         )
         before = None if status is Status.UNREAD else state_of(live)
         finding = Finding("shift.noActiveShift", Verdict.DEFER, "é \\ \u202e", NOW)

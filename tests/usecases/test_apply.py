@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from hypothesis import strategies as st
 from cxplan.core.answers import Answer, AvailabilityEvent, Failure, Write
 from cxplan.core.diff import state_of
 from cxplan.core.errors import AuthError, Exit
-from cxplan.core.model import AgentId, ObservedAgent, UnreadAgent
+from cxplan.core.model import AgentId, ObservedAgent, Shift, UnreadAgent
 from cxplan.core.plan import Status
-from tests.core.make import declarations, member, observed, schedule, shift, team
+from tests.core.make import NOW, declarations, member, observed, schedule, shift, team
 from tests.core.test_diff import LIVE, WANTED
 from tests.usecases.fake import FakeLedger, FakeTenant, Stage
 
@@ -322,3 +323,54 @@ def _exactly(before: ObservedAgent, after: ObservedAgent, planned: Any) -> None:
     touched = {change.skill_id for change in planned.changes}
     kept = [s for s in before.skills if s.skill_id not in touched]
     assert [s for s in after.skills if s.skill_id not in touched] == kept
+
+
+def following(*shifts: Shift) -> tuple[Stage, AgentId]:
+    """One agent that follows its shift and is available now."""
+    files = declarations(team(member("a", mode="scheduled")))
+    live = observed("a", {"voice": (5, 1)})
+    on = Stage(files, FakeTenant({live.id: live}))
+    on.tenant.schedules[live.id] = schedule(*shifts)
+    return on, live.id
+
+
+def test_who_follows_the_shift_is_moved_to_its_mode_until_it_ends() -> None:
+    on, agent = following(shift(-1, 2, "training"))
+    plan = on.plan()
+    (planned,) = plan.agents
+    assert planned.holds_until == NOW + timedelta(hours=1)
+    assert [c.scheduled for c in planned.changes] == [True]
+    assert on.apply(plan).exit is Exit.OK
+    assert on.tenant.agents[agent].work_mode == "mode-training"
+    assert on.plan().agents == ()
+
+
+@pytest.mark.parametrize("shifts", [(), (shift(1, 2, "training"),), (shift(-3, 2, "training"),)])
+def test_who_follows_the_shift_and_has_none_now_is_left_alone(shifts: tuple[Shift, ...]) -> None:
+    on, _ = following(*shifts)
+    assert on.plan().agents == ()
+
+
+def test_a_shift_that_has_ended_by_now_makes_the_change_stale() -> None:
+    on, _ = following(shift(-1, 2, "training"))
+    plan = on.plan()
+    on.clock.sleep(3600)
+    report = on.apply(plan)
+    assert outcomes(on) == {"id-a": "stale"}
+    assert report.exit is Exit.STALE
+    assert on.tenant.writes == []
+
+
+def test_a_shift_that_was_planned_anew_makes_the_change_stale() -> None:
+    on, agent = following(shift(-1, 2, "training"))
+    plan = on.plan()
+    on.tenant.schedules[agent] = schedule(shift(-1, 2, "off"))
+    assert on.apply(plan).exit is Exit.STALE
+    assert outcomes(on) == {"id-a": "stale"}
+
+
+def test_overlapping_shifts_of_two_modes_block_who_follows_them() -> None:
+    on, _ = following(shift(-1, 2, "training"), shift(-1, 3, "off"))
+    (planned,) = on.plan().agents
+    assert planned.status is Status.BLOCKED
+    assert [f.id for f in planned.checks] == ["shift.dataError"]

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
-from cxplan.core.checks import Judge
+from cxplan.core.checks import Judge, Target
 from cxplan.core.diff import AgentState, Change, changed, state_of
 from cxplan.core.findings import Finding, Verdict
 from cxplan.core.guards import Affected
-from cxplan.core.model import AgentId, DesiredAgent, MissingAgent, ObservedAgent, UnreadAgent
+from cxplan.core.model import (
+    AgentId,
+    DesiredAgent,
+    DesiredMode,
+    MissingAgent,
+    ObservedAgent,
+    UnreadAgent,
+)
 from cxplan.core.plan import PlannedAgent, Status
 from cxplan.core.record import Ending
 from cxplan.core.steps import AlreadyThere, Conflict, Outcome, Proceed, compare
@@ -66,15 +74,13 @@ class Executor:
     def _judged(
         self, planned: PlannedAgent, seen: ObservedAgent, changes: tuple[Change, ...]
     ) -> Written | Ending:
+        schedule = cache(lambda: self.world.tenant.schedule(planned.id))
+        target = self.judge.target(self.desired[planned.id], schedule)
+        if _followed_elsewhere(target, changes):
+            return _seen(planned, seen, Outcome.STALE, "the shift plan wants another mode by now")
         before = state_of(seen)
         after = changed(before, changes)
-        findings = self.judge.judge(
-            self.desired[planned.id],
-            seen,
-            changes,
-            after,
-            lambda: self.world.tenant.schedule(planned.id),
-        )
+        findings = self.judge.judge(target, seen, changes, after, schedule)
         findings += self._guarded(planned, changes, before, after)
         verdicts = {finding.verdict for finding in findings}
         if Verdict.BLOCK in verdicts:
@@ -106,6 +112,13 @@ _UNREADY = {
     Status.UNREAD: Outcome.UNREAD,
     Status.UNCHANGED: Outcome.ALREADY_THERE,
 }
+
+
+def _followed_elsewhere(target: Target, changes: tuple[Change, ...]) -> bool:
+    """Tell whether the shift that is to be followed has another mode than the plan would write."""
+    mode = target.desired.work_mode
+    wanted = mode.mode.id if isinstance(mode, DesiredMode) else None
+    return any(change.scheduled and change.after != wanted for change in changes)
 
 
 def unready(planned: PlannedAgent) -> Ending:
