@@ -14,16 +14,8 @@ from typing import Any, Protocol, TypeVar
 from cxplan.core.address import Origin
 from cxplan.core.answers import Answer, AvailabilityEvent, Write
 from cxplan.core.evidence import Closing, Head, Opening, RunStory, VerifyReport
-from cxplan.core.model import (
-    AgentId,
-    AgentReading,
-    Declarations,
-    ObservedAgent,
-    ScheduleReading,
-    SkillId,
-    Source,
-    TenantIdentity,
-)
+from cxplan.core.live import AgentReading, ObservedAgent, ScheduleReading, TenantIdentity
+from cxplan.core.model import AgentId, Declarations, SkillId, Source
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

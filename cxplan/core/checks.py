@@ -13,6 +13,7 @@ from datetime import datetime
 
 from cxplan.core.diff import CONCURRENT, WORK_MODE, AgentState, Change, SkillState
 from cxplan.core.findings import Finding, Verdict
+from cxplan.core.live import ObservedAgent, ScheduleReading
 from cxplan.core.model import (
     OFF,
     CatalogueSkill,
@@ -20,9 +21,7 @@ from cxplan.core.model import (
     DesiredAgent,
     DesiredMode,
     FollowShift,
-    ObservedAgent,
     Policy,
-    ScheduleReading,
     SkillId,
 )
 from cxplan.core.shifts import ShiftRules, follow_shift, judge_mode, judge_skills

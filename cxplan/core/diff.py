@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cxplan.core.address import Origin
+from cxplan.core.live import Assignment, ObservedAgent
 from cxplan.core.model import (
     OFF,
-    Assignment,
     Declarations,
     DesiredAgent,
     DesiredMode,
     DesiredSkill,
     Levels,
-    ObservedAgent,
     Off,
     SkillId,
     SkillName,

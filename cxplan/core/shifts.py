@@ -31,17 +31,8 @@ from datetime import datetime, timedelta
 
 from cxplan.core.findings import Finding, Verdict
 from cxplan.core.instant import utc_text
-from cxplan.core.model import (
-    CatalogueMode,
-    Category,
-    Policy,
-    ScheduleReading,
-    Shift,
-    ShiftPolicy,
-    UnreadableSchedule,
-    WorkModeId,
-    WorkModeName,
-)
+from cxplan.core.live import ScheduleReading, Shift, UnreadableSchedule
+from cxplan.core.model import CatalogueMode, Category, Policy, ShiftPolicy, WorkModeId, WorkModeName
 
 NEARBY = timedelta(hours=24)
 LONGEST = timedelta(hours=24)

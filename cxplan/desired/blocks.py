@@ -1,7 +1,7 @@
 """Skills, work modes, members, teams and profiles, as they are written.
 
-What this version does not do yet stands in the tables named ``later``, and ``scheduled`` in
-``_work_mode``: to be taken out when it does.
+What this version does not do yet stands in the table named ``later``: to be taken out when it
+does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from cxplan.core.model import Off
 from cxplan.desired.content import MemberEntry, Part, ProfileFile, Setting, TeamFile
-from cxplan.desired.faults import Keys, Sheet, Spot
+from cxplan.desired.faults import Keys, Sheet
 from cxplan.desired.fields import (
     MAX_CONCURRENT,
     Reader,
@@ -22,11 +22,9 @@ from cxplan.desired.fields import (
     labels,
     name,
     time_zone,
-    unsupported,
+    truth,
     whole,
 )
-
-SCHEDULED = "scheduled"
 
 _NO_LABELS: Mapping[str, str] = {}
 
@@ -96,26 +94,23 @@ def _skills(sheet: Sheet, keys: Keys, value: Any) -> dict[str, Setting] | None:
     return {name: setting for name, setting in read if setting is not None}
 
 
-def _work_mode(sheet: Sheet, keys: Keys, value: Any) -> str | None:
-    if value == SCHEDULED:
-        unsupported(sheet, Spot(keys), SCHEDULED, "Name a work mode, or leave workMode out.")
-        return None
-    return name(sheet, keys, value)
-
-
-_EXCLUSIVE = "Take it out, and write absent for each skill that must not be held."
 _PROTECTED = "Take it out."
-_BLOCK: dict[str, Reader] = {"workMode": _work_mode, "skills": _skills}
+_BLOCK: dict[str, Reader] = {"workMode": name, "skills": _skills, "exclusive": truth}
 
 
 def _part(found: dict[str, Any], profile: str) -> Part:
-    return Part(found.get(profile), found.get("workMode"), found.get("skills") or {})
+    return Part(
+        found.get(profile),
+        found.get("workMode"),
+        found.get("skills") or {},
+        found.get("exclusive"),
+    )
 
 
 _MEMBER = Shape(
     "a member",
     {"id": identifier, "profile": name, **_BLOCK, "labels": labels},
-    later={"exclusive": _EXCLUSIVE, "protected": _PROTECTED},
+    later={"protected": _PROTECTED},
 )
 
 
@@ -142,8 +137,6 @@ def profile_file(found: dict[str, Any]) -> ProfileFile:
     return ProfileFile(found["profile"], _part(found, "extends"))
 
 
-_LATER = {"exclusive": _EXCLUSIVE}
-
 TEAM = Shape(
     "a team file",
     {
@@ -155,12 +148,10 @@ TEAM = Shape(
         "members": each(_member, "members"),
     },
     required=("team", "members"),
-    later=_LATER,
 )
 
 PROFILE = Shape(
     "a profile file",
     {"profile": name, "extends": name, **_BLOCK},
     required=("profile",),
-    later=_LATER,
 )

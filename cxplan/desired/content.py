@@ -28,6 +28,7 @@ class Part:
     """A member's or team's profile, or the one that a profile extends."""
     work_mode: str | None = None
     skills: Mapping[str, Setting] = field(default_factory=dict)
+    exclusive: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,14 @@ def one_of(*words: str) -> Reader:
     return read
 
 
+def truth(sheet: Sheet, keys: Keys, value: Any) -> bool | None:
+    """Read ``true`` or ``false``."""
+    if value.__class__ is bool:
+        return bool(value)
+    sheet.mistyped(keys, value, "true or false", "Write true or false, without quotes.")
+    return None
+
+
 def whole(low: int, high: int, hint: str = "") -> Reader:
     """Return a reader of a whole number from ``low`` to ``high``."""
     expected = f"Write a whole number from {low} to {high}, without quotes."

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cxplan.core.model import (
+    SCHEDULED,
     Block,
     Layer,
     Levels,
@@ -34,7 +35,7 @@ class Blocks:
     def block(self, sheet: Sheet, layer: Layer, part: Part) -> Block:
         """Return the block of one layer; unknown names and levels off the scale are reported."""
         mode = part.work_mode
-        if mode is not None:
+        if mode is not None and mode != SCHEDULED:
             self.modes.check(sheet, mode, (*layer.keys, "workMode"))
         return Block(
             layer,
@@ -42,6 +43,7 @@ class Blocks:
             self._skills(sheet, (*layer.keys, "skills"), part.skills)
             if part.skills
             else _NO_SKILLS,
+            part.exclusive,
         )
 
     def _skills(

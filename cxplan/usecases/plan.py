@@ -13,14 +13,8 @@ from cxplan.core.document import sealed
 from cxplan.core.errors import Exit, worst
 from cxplan.core.findings import Finding, Verdict
 from cxplan.core.guards import Affected, Basis, judge_guards
-from cxplan.core.model import (
-    Declarations,
-    DesiredAgent,
-    MissingAgent,
-    ObservedAgent,
-    TenantIdentity,
-    UnreadAgent,
-)
+from cxplan.core.live import MissingAgent, ObservedAgent, TenantIdentity, UnreadAgent
+from cxplan.core.model import Declarations, DesiredAgent
 from cxplan.core.plan import (
     FilesRef,
     Plan,

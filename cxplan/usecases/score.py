@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cxplan.core.diff import AgentState, SkillState
-from cxplan.core.model import OFF, Declarations, SkillId, WorkModeId
+from cxplan.core.model import OFF, CatalogueSkill, Declarations, Levels, SkillId, WorkModeId
 from cxplan.core.plan import Plan
 from cxplan.core.routing import AgentScore, PayloadScore, Score, score_of
 
@@ -78,9 +78,13 @@ def _value_errors(
         known = catalogue.get(skill.skill_id)
         if known is None:
             yield f"{skill.skill_id}: not in the catalogue"
-            continue
-        if skill.level != OFF and not declarations.levels.allows(skill.level or OFF):
-            yield f"{known.name}: level {skill.level} is not on the scale of tenant.yaml"
-        limit = known.max_concurrent or 1
-        if skill.level != OFF and (skill.concurrent or 0) > limit:
-            yield f"{known.name}: concurrent {skill.concurrent} is over the limit {limit}"
+        elif skill.level != OFF:
+            yield from _active_errors(skill, known, declarations.levels)
+
+
+def _active_errors(skill: SkillState, known: CatalogueSkill, levels: Levels) -> Iterator[str]:
+    if not levels.allows(skill.level or OFF):
+        yield f"{known.name}: level {skill.level} is not on the scale of tenant.yaml"
+    limit = known.max_concurrent or 1
+    if (skill.concurrent or 0) > limit:
+        yield f"{known.name}: concurrent {skill.concurrent} is over the limit {limit}"

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from cxplan.core.address import Origin
 from cxplan.core.diff import Terms
+from cxplan.core.live import Assignment, ObservedAgent, Schedule, Shift
 from cxplan.core.model import (
     AgentId,
     AgentKey,
-    Assignment,
     Block,
     CatalogueMode,
     CatalogueSkill,
@@ -21,10 +21,7 @@ from cxplan.core.model import (
     LayerKind,
     Levels,
     Member,
-    ObservedAgent,
     Profile,
-    Schedule,
-    Shift,
     SkillId,
     SkillName,
     SkillSetting,

@@ -17,7 +17,8 @@ from cxplan.core.diff import (
     state_of,
     unmoved,
 )
-from cxplan.core.model import DesiredAgent, ObservedAgent, Off, SkillId, SkillSetting
+from cxplan.core.live import ObservedAgent
+from cxplan.core.model import DesiredAgent, Off, SkillId, SkillSetting
 from cxplan.core.resolve import resolve
 from tests.core.make import declarations, member, observed, team, terms
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cxplan.core.model import (
+    SCHEDULED,
     AgentId,
     AgentKey,
     Block,
@@ -39,7 +40,7 @@ from cxplan.desired.source import FolderSource
 EXAMPLE = Path(__file__).parent / "example"
 
 REFUSED = re.compile(
-    r"^ *(?:exclusive|protected|workMode: scheduled).*\n"
+    r"^ *(?:protected).*\n"
     r"|^  (?:minCoverage|totalConcurrent|overrides|freeze):.*\n(?:    .*\n)*",
     re.MULTILINE,
 )
@@ -170,7 +171,15 @@ PROFILES = (
         ),
         "billing-core",
     ),
-    profile("billing-trainee", skills(billing_chat_en=SkillSetting(12, 1))),
+    Profile(
+        "billing-trainee",
+        Block(
+            Layer(LayerKind.PROFILE, "billing-trainee", "profiles/billing-trainee.yaml"),
+            SCHEDULED,
+            skills(billing_chat_en=SkillSetting(12, 1)),
+            exclusive=True,
+        ),
+    ),
     profile("tech-core", skills(tech_voice_en=SkillSetting(5), tech_chat_en=SkillSetting(5, 2))),
 )
 

@@ -119,10 +119,18 @@ def test_without_a_guards_file_the_defaults_hold(tmp_path: Path) -> None:
     assert read(write(tmp_path, tree())).guards == DEFAULTS
 
 
+def test_a_layer_may_follow_the_shift_and_be_exclusive(tmp_path: Path) -> None:
+    profile = PROFILE + b"workMode: scheduled\nexclusive: true\n"
+    files = tree(profile=profile, team=team(extra=b"    exclusive: false\n"))
+    meant = read(write(tmp_path, files))
+    (found,) = meant.profiles.values()
+    assert (found.block.work_mode, found.block.exclusive) == ("scheduled", True)
+    (member,) = meant.teams[0].members
+    assert member.block.exclusive is False
+
+
 UNSUPPORTED = {
     "override": tree() | {"x.yaml": b"override: CHG-1\nfrom: 1\nmatch: 2\n"},
-    "exclusive": tree(profile=PROFILE + b"exclusive: true\n"),
-    "scheduled": tree(profile=PROFILE + b"workMode: scheduled\n"),
     "protected": tree(team=team(extra=b"    protected: true\n")),
     "admin": tree(tenant=TENANT.replace(b"availability-v2", b"admin")),
     **{
@@ -142,6 +150,7 @@ def test_what_this_version_does_not_do_is_refused_by_name(tmp_path: Path, what: 
 
 REFUSED: dict[str, tuple[dict[str, bytes], str]] = {
     "another api": (tree(tenant=TENANT.replace(b"availability-v2", b"v3")), "schema.value"),
+    "exclusive as a word": (tree(profile=PROFILE + b"exclusive: yes\n"), "schema.type"),
     "an empty skill": (tree(team=team(skills=b"{chat: {}}")), "schema.type"),
     "a null skill": (tree(team=team(skills=b"{chat: null}")), "schema.type"),
     "concurrent 0": (tree(team=team(skills=b"{chat: {concurrent: 0}}")), "schema.range"),

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from cxplan.core.errors import AuthError, Exit, TenantError, UnavailableError
-from cxplan.core.model import ObservedAgent
+from cxplan.core.live import ObservedAgent
 from cxplan.core.secret import Secret
 from cxplan.tenant.connection import Connection, Limits, Site
 from cxplan.tenant.messages import Call, Reply

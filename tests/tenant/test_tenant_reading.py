@@ -10,18 +10,15 @@ from typing import Any
 import pytest
 
 from cxplan.core.errors import AuthError, Exit, TenantError, UnavailableError
-from cxplan.core.model import (
-    AgentId,
+from cxplan.core.live import (
     Assignment,
-    ETag,
     MissingAgent,
     ObservedAgent,
     Schedule,
-    SkillId,
     UnreadableSchedule,
     UnreadAgent,
-    WorkModeId,
 )
+from cxplan.core.model import AgentId, ETag, SkillId, WorkModeId
 from cxplan.tenant.connection import Limits
 from tests.tenant.server import HANG_UP, RESET, Asked, answer
 from tests.tenant.stage import (

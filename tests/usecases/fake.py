@@ -14,21 +14,16 @@ from cxplan.core.answers import Answer, AvailabilityEvent, Write
 from cxplan.core.document import plan_bytes
 from cxplan.core.errors import EvidenceError, Exit
 from cxplan.core.evidence import Actor, Closing, Head, Opening, RunStory, VerifyReport
-from cxplan.core.model import (
-    AgentId,
+from cxplan.core.live import (
     AgentReading,
     Assignment,
-    Declarations,
-    ETag,
     MissingAgent,
     ObservedAgent,
     Schedule,
     ScheduleReading,
-    SkillId,
-    Source,
     TenantIdentity,
-    WorkModeId,
 )
+from cxplan.core.model import AgentId, Declarations, ETag, SkillId, Source, WorkModeId
 from cxplan.core.plan import Plan
 from cxplan.core.report import RunReport
 from cxplan.usecases.apply import ApplyRequest, ApplyWorld, Loaded, apply_plan

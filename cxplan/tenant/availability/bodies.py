@@ -8,7 +8,7 @@ from typing import Any
 
 from cxplan.core.answers import AvailabilityEvent, Write
 from cxplan.core.instant import utc_millis
-from cxplan.core.model import ObservedAgent
+from cxplan.core.live import ObservedAgent
 from cxplan.version import __version__
 
 

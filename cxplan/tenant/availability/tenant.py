@@ -9,19 +9,18 @@ from urllib.parse import quote
 
 from cxplan.core.answers import Answer, AvailabilityEvent, Failure, Write
 from cxplan.core.errors import CxplanError, InvalidError, UnavailableError
-from cxplan.core.model import (
-    AgentId,
+from cxplan.core.live import (
     AgentReading,
     Assignment,
     MissingAgent,
     ObservedAgent,
     Schedule,
     ScheduleReading,
-    SkillId,
     TenantIdentity,
     UnreadableSchedule,
     UnreadAgent,
 )
+from cxplan.core.model import AgentId, SkillId
 from cxplan.core.secret import Secret
 from cxplan.core.steps import FORBIDDEN_AT_START
 from cxplan.ports import Clock

@@ -6,7 +6,8 @@ from cxplan.core.errors import BlockedError, StaleError, UnapprovedError, Unavai
 from cxplan.core.findings import GuardFinding
 from cxplan.core.guards import Affected, Basis, denied, judge_guards
 from cxplan.core.instant import utc_text
-from cxplan.core.model import Declarations, DesiredAgent, TenantIdentity
+from cxplan.core.live import TenantIdentity
+from cxplan.core.model import Declarations, DesiredAgent
 from cxplan.core.plan import Plan, Status
 from cxplan.core.resolve import source_digest
 from cxplan.usecases.apply.world import ApplyWorld

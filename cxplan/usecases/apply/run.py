@@ -14,7 +14,8 @@ from cxplan.core.checks import judge_for, needs_tenant_list
 from cxplan.core.errors import TenantError
 from cxplan.core.evidence import Actor, Opening
 from cxplan.core.instant import utc_millis, utc_text
-from cxplan.core.model import Declarations, DesiredAgent, TenantIdentity, UnreadAgent
+from cxplan.core.live import TenantIdentity, UnreadAgent
+from cxplan.core.model import Declarations, DesiredAgent
 from cxplan.core.plan import Plan
 from cxplan.core.record import reason_text, start_fields
 from cxplan.core.report import AgentReport, RunReport
