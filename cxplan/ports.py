@@ -14,8 +14,9 @@ from typing import Any, Protocol, TypeVar
 from cxplan.core.address import Origin
 from cxplan.core.answers import Answer, AvailabilityEvent, Write
 from cxplan.core.evidence import Closing, Head, Opening, RunStory, VerifyReport
+from cxplan.core.ids import AgentId, SkillId
 from cxplan.core.live import AgentReading, ObservedAgent, ScheduleReading, TenantIdentity
-from cxplan.core.model import AgentId, Declarations, SkillId, Source
+from cxplan.core.model import Declarations, Source
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

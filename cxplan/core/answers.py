@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cxplan.core.ids import AgentId, ETag, SkillId, WorkModeId
 from cxplan.core.live import ObservedAgent
-from cxplan.core.model import AgentId, ETag, SkillId, WorkModeId
 
 
 class Failure(StrEnum):

@@ -13,17 +13,10 @@ from datetime import datetime
 
 from cxplan.core.diff import CONCURRENT, WORK_MODE, AgentState, Change, SkillState
 from cxplan.core.findings import Finding, Verdict
+from cxplan.core.ids import OFF, SkillId
 from cxplan.core.live import ObservedAgent, ScheduleReading
-from cxplan.core.model import (
-    OFF,
-    CatalogueSkill,
-    Declarations,
-    DesiredAgent,
-    DesiredMode,
-    FollowShift,
-    Policy,
-    SkillId,
-)
+from cxplan.core.model import CatalogueSkill, Declarations, DesiredAgent, DesiredMode, FollowShift
+from cxplan.core.rules import Policy
 from cxplan.core.shifts import ShiftRules, follow_shift, judge_mode, judge_skills
 
 

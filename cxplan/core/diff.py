@@ -11,20 +11,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cxplan.core.address import Origin
+from cxplan.core.ids import OFF, SkillId, SkillName, WorkModeId
 from cxplan.core.live import Assignment, ObservedAgent
 from cxplan.core.model import (
-    OFF,
     Declarations,
     DesiredAgent,
     DesiredMode,
     DesiredSkill,
     Levels,
     Off,
-    SkillId,
-    SkillName,
     Source,
     Wanted,
-    WorkModeId,
 )
 
 DEFAULT_CONCURRENT = 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cxplan.core.diff import AgentState, Change, Op
 from cxplan.core.findings import GuardFinding, GuardVerdict
-from cxplan.core.model import GuardSettings, Limit
+from cxplan.core.rules import GuardSettings, Limit
 
 EXAMPLES = 3
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cxplan.core.model import OFF, AgentId, ETag, SkillId, WorkModeId
+from cxplan.core.ids import OFF, AgentId, ETag, SkillId, WorkModeId
 
 
 @dataclass(frozen=True, slots=True)

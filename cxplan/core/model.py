@@ -9,29 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import NewType
 
-AgentId = NewType("AgentId", str)
-"""The tenant's id of an agent."""
-
-AgentKey = NewType("AgentKey", str)
-"""The name of a member in the files, unique in the tenant."""
-
-SkillId = NewType("SkillId", str)
-SkillName = NewType("SkillName", str)
-WorkModeId = NewType("WorkModeId", str)
-WorkModeName = NewType("WorkModeName", str)
-
-ETag = NewType("ETag", str)
-"""A strong entity tag as sent, quotes included. Opaque: compared for equality, nothing else."""
-
-SCHEDULED = WorkModeName("scheduled")
-"""``workMode: scheduled``: the mode of the running shift; no mode has this name."""
-
-OFF = 0
-"""The level of a skill that is assigned but switched off."""
-
+from cxplan.core.ids import AgentId, AgentKey, SkillId, SkillName, WorkModeId, WorkModeName
+from cxplan.core.rules import GuardSettings
 
 # --- what people declared -------------------------------------------------------------------
 
@@ -86,6 +68,7 @@ class LayerKind(StrEnum):
     PROFILE = "profile"
     TEAM = "team"
     MEMBER = "member"
+    OVERRIDE = "override"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +139,8 @@ class Member:
     block: Block
     profile: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    protected: bool = False
+    """Whether any change of this agent needs ``--allow protected=…``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,47 +155,50 @@ class Team:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-class Policy(StrEnum):
-    """What a finding of the shift checks does to its agent."""
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Whom an override is for: any value within a part, all parts that are given together.
 
-    DEFER = "defer"
-    BLOCK = "block"
-    WARN = "warn"
-    ALLOW = "allow"
+    An empty part asks nothing; at least one is not empty. ``labels`` are pairs, those of a member
+    over those of its team.
+    """
+
+    teams: frozenset[str] = frozenset()
+    agents: frozenset[AgentKey] = frozenset()
+    labels: frozenset[tuple[str, str]] = frozenset()
+    exclude: frozenset[AgentKey] = frozenset()
+
+    def fits(self, team: Team, member: Member) -> bool:
+        """Tell whether a member of a team is meant."""
+        if member.key in self.exclude:
+            return False
+        carried = {**team.labels, **member.labels}
+        wanted: dict[str, set[str]] = {}
+        for name, value in self.labels:
+            wanted.setdefault(name, set()).add(value)
+        return (
+            (not self.teams or team.name in self.teams)
+            and (not self.agents or member.key in self.agents)
+            and all(carried.get(name) in values for name, values in wanted.items())
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class ShiftPolicy:
-    """``guards.shifts``: what each shift finding does, and how near a boundary counts as there."""
+class Override:
+    """A change with a beginning and an end, ``[start, end)`` in UTC; a layer over all others."""
 
-    no_active_shift: Policy = Policy.DEFER
-    mode_conflict: Policy = Policy.BLOCK
-    unreadable: Policy = Policy.BLOCK
-    skills_off_shift: Policy = Policy.ALLOW
-    grace_minutes: int = 15
+    name: str
+    start: datetime
+    end: datetime
+    match: Match
+    block: Block
+    reason: str | None = None
+    ticket: str | None = None
+    owner: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """``percent`` of what is managed or ``or_at_least``, and never over ``at_most``."""
-
-    percent: int
-    or_at_least: int
-    at_most: int
-
-    def of(self, managed: int) -> int:
-        """Return the limit as a count, the percentage rounded down."""
-        return min(max(managed * self.percent // 100, self.or_at_least), self.at_most)
-
-
-@dataclass(frozen=True, slots=True)
-class GuardSettings:
-    """``guards.yaml``; a limit that is ``None`` was switched off by name."""
-
-    max_agents_changed: Limit | None = Limit(percent=30, or_at_least=10, at_most=1000)
-    max_skills_removed: Limit | None = Limit(percent=10, or_at_least=10, at_most=500)
-    no_agent_without_skill: bool = True
-    shifts: ShiftPolicy = ShiftPolicy()
+    def active(self, at: datetime) -> bool:
+        """Tell whether it counts at an instant."""
+        return self.start <= at < self.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +212,10 @@ class Declarations:
     modes: Mapping[WorkModeName, CatalogueMode]
     profiles: Mapping[str, Profile]
     teams: tuple[Team, ...]
-    guards: GuardSettings = GuardSettings()
+    guards: GuardSettings = field(default_factory=GuardSettings)
     time_zone: str | None = None
+    overrides: tuple[Override, ...] = ()
+    """By start, then name."""
 
 
 # --- what is wanted of one agent ------------------------------------------------------------

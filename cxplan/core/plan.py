@@ -16,7 +16,8 @@ from enum import StrEnum
 from cxplan.core.diff import AgentState, Change, Direction, Op
 from cxplan.core.findings import Finding, GuardFinding, Verdict
 from cxplan.core.guards import denied
-from cxplan.core.model import AgentId, AgentKey, ETag, Levels, WorkModeId
+from cxplan.core.ids import AgentId, AgentKey, ETag, WorkModeId
+from cxplan.core.model import Levels
 
 FORMAT_VERSION = "1.0"
 KIND = "cxplan/plan"

@@ -16,8 +16,8 @@ from cxplan.core.checks import written
 from cxplan.core.diff import WORK_MODE, AgentState, Change, changed
 from cxplan.core.document import changes_document, findings_document, state_document
 from cxplan.core.findings import Finding, Verdict
+from cxplan.core.ids import AgentId, ETag
 from cxplan.core.instant import utc_millis
-from cxplan.core.model import AgentId, ETag
 from cxplan.core.steps import Moved, Outcome
 
 REASON_LENGTH = 200

@@ -9,7 +9,7 @@ from math import ceil
 
 from cxplan.core.errors import Exit, worst
 from cxplan.core.evidence import Head
-from cxplan.core.model import AgentId, AgentKey
+from cxplan.core.ids import AgentId, AgentKey
 from cxplan.core.steps import Moved, Outcome
 
 WRITTEN = (Outcome.APPLIED, Outcome.CONVERGED)

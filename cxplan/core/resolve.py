@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cxplan.core.canonical import digest
+from cxplan.core.ids import OFF, SCHEDULED, SkillName, WorkModeName
 from cxplan.core.model import (
-    OFF,
-    SCHEDULED,
     Block,
     Declarations,
     DesiredAgent,
@@ -23,12 +22,10 @@ from cxplan.core.model import (
     FollowShift,
     Layer,
     Member,
-    SkillName,
     SkillSetting,
     Source,
     Team,
     Wanted,
-    WorkModeName,
 )
 
 

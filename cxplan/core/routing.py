@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cxplan.core.diff import SkillState
-from cxplan.core.model import OFF
+from cxplan.core.ids import OFF
 
 BASE = 100
 DISABLED = -15

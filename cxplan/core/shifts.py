@@ -30,9 +30,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cxplan.core.findings import Finding, Verdict
+from cxplan.core.ids import WorkModeId, WorkModeName
 from cxplan.core.instant import utc_text
 from cxplan.core.live import ScheduleReading, Shift, UnreadableSchedule
-from cxplan.core.model import CatalogueMode, Category, Policy, ShiftPolicy, WorkModeId, WorkModeName
+from cxplan.core.model import CatalogueMode, Category
+from cxplan.core.rules import Policy, ShiftPolicy
 
 NEARBY = timedelta(hours=24)
 LONGEST = timedelta(hours=24)

@@ -18,8 +18,8 @@ from enum import StrEnum
 from cxplan.core.answers import Answer, Failure
 from cxplan.core.diff import AgentState, Change, Value, reached, state_of, unmoved
 from cxplan.core.errors import Exit
+from cxplan.core.ids import ETag
 from cxplan.core.live import MissingAgent, ObservedAgent, UnreadAgent
-from cxplan.core.model import ETag
 
 ATTEMPTS = 4
 SECONDS = 60.0

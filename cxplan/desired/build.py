@@ -10,23 +10,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from cxplan.core.ids import AgentId, AgentKey, SkillId, SkillName, WorkModeId, WorkModeName
 from cxplan.core.model import (
-    AgentId,
-    AgentKey,
     CatalogueMode,
     CatalogueSkill,
     Declarations,
-    GuardSettings,
     Layer,
     LayerKind,
     Member,
     Profile,
-    SkillId,
-    SkillName,
     Team,
-    WorkModeId,
-    WorkModeName,
 )
+from cxplan.core.rules import GuardSettings
 from cxplan.desired.content import (
     Content,
     GuardsFile,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cxplan.core.model import Category, GuardSettings, Levels, Off
+from cxplan.core.model import Category, Levels, Off
+from cxplan.core.rules import GuardSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)

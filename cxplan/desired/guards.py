@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from cxplan.core.model import GuardSettings, Limit, Policy, ShiftPolicy
+from cxplan.core.rules import GuardSettings, Limit, Policy, ShiftPolicy
 from cxplan.desired.content import GuardsFile
 from cxplan.desired.faults import Keys, Sheet
 from cxplan.desired.fields import Reader, Shape, one_of, whole

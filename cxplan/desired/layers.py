@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cxplan.core.model import (
-    SCHEDULED,
-    Block,
-    Layer,
-    Levels,
-    Off,
-    SkillName,
-    SkillSetting,
-    WorkModeName,
-)
+from cxplan.core.ids import SCHEDULED, SkillName, WorkModeName
+from cxplan.core.model import Block, Layer, Levels, Off, SkillSetting
 from cxplan.desired.content import Part, Setting
 from cxplan.desired.faults import Keys, Sheet, named, safe
 from cxplan.desired.links import Names

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cxplan.core.model import SCHEDULED, Category, Levels, Off
+from cxplan.core.ids import SCHEDULED
+from cxplan.core.model import Category, Levels, Off
 from cxplan.desired.content import ModeEntry, ModesFile, SkillEntry, SkillsFile, TenantFile
 from cxplan.desired.faults import Keys, Sheet, Spot, named
 from cxplan.desired.fields import (

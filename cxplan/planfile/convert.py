@@ -6,8 +6,9 @@ from datetime import datetime
 
 from cxplan.core.diff import AgentState, Because, Change, Direction, Op, SkillState
 from cxplan.core.findings import Finding, GuardFinding, GuardVerdict, Verdict
+from cxplan.core.ids import AgentId, AgentKey, ETag, SkillId, WorkModeId
 from cxplan.core.instant import parse_utc
-from cxplan.core.model import AgentId, AgentKey, ETag, Levels, SkillId, WorkModeId
+from cxplan.core.model import Levels
 from cxplan.core.plan import (
     FilesRef,
     Plan,

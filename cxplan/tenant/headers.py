@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from cxplan.core.model import ETag
+from cxplan.core.ids import ETag
 from cxplan.tenant.messages import Headers, Refused, Trouble
 
 _KEPT = frozenset({"date", "etag", "retry-after", "content-type", "x-request-id"})

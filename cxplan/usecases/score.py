@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cxplan.core.diff import AgentState, SkillState
-from cxplan.core.model import OFF, CatalogueSkill, Declarations, Levels, SkillId, WorkModeId
+from cxplan.core.ids import OFF, SkillId, WorkModeId
+from cxplan.core.model import CatalogueSkill, Declarations, Levels
 from cxplan.core.plan import Plan
 from cxplan.core.routing import AgentScore, PayloadScore, Score, score_of
 

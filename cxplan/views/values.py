@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cxplan.core.diff import CONCURRENT, LEVEL, WORK_MODE, Change, Value
-from cxplan.core.model import OFF, WorkModeId
+from cxplan.core.ids import OFF, WorkModeId
 from cxplan.core.plan import Vocabulary
 from cxplan.views.encoder import show
 

@@ -7,28 +7,22 @@ from datetime import UTC, datetime, timedelta
 
 from cxplan.core.address import Origin
 from cxplan.core.diff import Terms
+from cxplan.core.ids import AgentId, AgentKey, ETag, SkillId, SkillName, WorkModeId, WorkModeName
 from cxplan.core.live import Assignment, ObservedAgent, Schedule, Shift
 from cxplan.core.model import (
-    AgentId,
-    AgentKey,
     Block,
     CatalogueMode,
     CatalogueSkill,
     Category,
     Declarations,
-    ETag,
     Layer,
     LayerKind,
     Levels,
     Member,
     Profile,
-    SkillId,
-    SkillName,
     SkillSetting,
     Source,
     Team,
-    WorkModeId,
-    WorkModeName,
 )
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)

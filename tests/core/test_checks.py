@@ -10,9 +10,10 @@ import pytest
 from cxplan.core.checks import Judge, judge_for, needs_tenant_list
 from cxplan.core.diff import changed, diff, state_of
 from cxplan.core.findings import Finding
+from cxplan.core.ids import SkillId
 from cxplan.core.live import ObservedAgent, ScheduleReading
-from cxplan.core.model import Policy, ShiftPolicy, SkillId
 from cxplan.core.resolve import resolve
+from cxplan.core.rules import Policy, ShiftPolicy
 from tests.core.make import NOW, declarations, member, observed, schedule, shift, team, terms
 
 

@@ -17,8 +17,9 @@ from cxplan.core.diff import (
     state_of,
     unmoved,
 )
+from cxplan.core.ids import SkillId
 from cxplan.core.live import ObservedAgent
-from cxplan.core.model import DesiredAgent, Off, SkillId, SkillSetting
+from cxplan.core.model import DesiredAgent, Off, SkillSetting
 from cxplan.core.resolve import resolve
 from tests.core.make import declarations, member, observed, team, terms
 

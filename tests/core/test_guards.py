@@ -8,7 +8,8 @@ import pytest
 
 from cxplan.core.diff import AgentState, Change, Op, SkillState
 from cxplan.core.guards import Affected, Basis, judge_guards
-from cxplan.core.model import GuardSettings, Limit, SkillId
+from cxplan.core.ids import SkillId
+from cxplan.core.rules import GuardSettings, Limit
 
 ACTIVE = AgentState(None, (SkillState(SkillId("s"), 5, 1),))
 NONE = AgentState(None, (SkillState(SkillId("s"), 0, 0),))

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from cxplan.core.errors import Exit, worst
-from cxplan.core.model import AgentId, AgentKey
+from cxplan.core.ids import AgentId, AgentKey
 from cxplan.core.report import AgentReport, Latency, RunReport, latency_of
 from cxplan.core.steps import Outcome
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cxplan.core.diff import SkillState
-from cxplan.core.model import SkillId
+from cxplan.core.ids import SkillId
 from cxplan.core.routing import score_of
 
 

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cxplan.core.findings import Verdict
+from cxplan.core.ids import WorkModeId, WorkModeName
 from cxplan.core.live import Schedule, ScheduleReading, Shift, UnreadableSchedule
-from cxplan.core.model import Policy, ShiftPolicy, WorkModeId, WorkModeName
+from cxplan.core.rules import Policy, ShiftPolicy
 from cxplan.core.shifts import ShiftRules, follow_shift, judge_mode, judge_skills
 from tests.core.make import MODES, NOW, schedule, shift
 

@@ -10,8 +10,8 @@ import pytest
 from cxplan.core.answers import Answer, Failure
 from cxplan.core.diff import Change, Op, state_of
 from cxplan.core.errors import Exit
+from cxplan.core.ids import AgentId, ETag, SkillId
 from cxplan.core.live import MissingAgent, UnreadAgent
-from cxplan.core.model import AgentId, ETag, SkillId
 from cxplan.core.steps import (
     ATTEMPTS,
     COMPARISONS,

@@ -8,33 +8,32 @@ from pathlib import Path
 
 import pytest
 
-from cxplan.core.model import (
+from cxplan.core.ids import (
     SCHEDULED,
     AgentId,
     AgentKey,
+    SkillId,
+    SkillName,
+    WorkModeId,
+    WorkModeName,
+)
+from cxplan.core.model import (
     Block,
     CatalogueMode,
     CatalogueSkill,
     Category,
     Declarations,
-    GuardSettings,
     Layer,
     LayerKind,
     Levels,
-    Limit,
     Member,
     Off,
-    Policy,
     Profile,
-    ShiftPolicy,
-    SkillId,
-    SkillName,
     SkillSetting,
     Source,
     Team,
-    WorkModeId,
-    WorkModeName,
 )
+from cxplan.core.rules import GuardSettings, Limit, Policy, ShiftPolicy
 from cxplan.desired.source import FolderSource
 
 EXAMPLE = Path(__file__).parent / "example"

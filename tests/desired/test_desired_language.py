@@ -7,16 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cxplan.core.model import (
-    GuardSettings,
-    Levels,
-    Limit,
-    Off,
-    Policy,
-    ShiftPolicy,
-    SkillName,
-    SkillSetting,
-)
+from cxplan.core.ids import SkillName
+from cxplan.core.model import Levels, Off, SkillSetting
+from cxplan.core.rules import GuardSettings, Limit, Policy, ShiftPolicy
 from tests.desired.trees import MODES, PROFILE, SKILLS, TENANT, problems, read, team, tree, write
 
 CHAT = SkillName("chat")

@@ -13,9 +13,8 @@ import hypothesis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cxplan.core.ids import AgentId, AgentKey, SkillId, SkillName, WorkModeId, WorkModeName
 from cxplan.core.model import (
-    AgentId,
-    AgentKey,
     Block,
     CatalogueMode,
     CatalogueSkill,
@@ -27,13 +26,9 @@ from cxplan.core.model import (
     Member,
     Off,
     Profile,
-    SkillId,
-    SkillName,
     SkillSetting,
     Source,
     Team,
-    WorkModeId,
-    WorkModeName,
 )
 from cxplan.desired.source import FolderSource
 from tests.desired.trees import write

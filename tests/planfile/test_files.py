@@ -18,9 +18,9 @@ from cxplan.core.document import document, document_digest, plan_bytes, sealed
 from cxplan.core.errors import CxplanError, Exit
 from cxplan.core.findings import Finding, Verdict
 from cxplan.core.guards import Basis, judge_guards
-from cxplan.core.model import GuardSettings
 from cxplan.core.plan import FilesRef, Plan, PlannedAgent, Status, TenantRef, Vocabulary, plan_id_of
 from cxplan.core.resolve import resolve
+from cxplan.core.rules import GuardSettings
 from cxplan.planfile.files import parse_plan, read_plan, write_plan
 from tests.core.make import LEVELS, MODES, NOW, declarations, member, observed, team, terms
 

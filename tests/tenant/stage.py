@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import quote
 
 from cxplan.core.errors import CxplanError
+from cxplan.core.ids import AgentId, ETag, SkillId, WorkModeId
 from cxplan.core.live import Assignment, ObservedAgent
-from cxplan.core.model import AgentId, ETag, SkillId, WorkModeId
 from cxplan.core.secret import Secret
 from cxplan.tenant.availability.tenant import AvailabilityTenant
 from cxplan.tenant.connection import Connection, Limits

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cxplan.core.answers import SkillWrite, Write
-from cxplan.core.model import SkillId, WorkModeId
+from cxplan.core.ids import SkillId, WorkModeId
 from cxplan.tenant.pacing import Held, Pacer, ReadGate
 from tests.tenant.server import Asked, answer
 from tests.tenant.stage import AGENT, PATCH, PROFILE, FakeClock, RealClock, in_turn, seen, stage

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cxplan.core.errors import AuthError, Exit, TenantError, UnavailableError
+from cxplan.core.ids import AgentId, ETag, SkillId, WorkModeId
 from cxplan.core.live import (
     Assignment,
     MissingAgent,
@@ -18,7 +19,6 @@ from cxplan.core.live import (
     UnreadableSchedule,
     UnreadAgent,
 )
-from cxplan.core.model import AgentId, ETag, SkillId, WorkModeId
 from cxplan.tenant.connection import Limits
 from tests.tenant.server import HANG_UP, RESET, Asked, answer
 from tests.tenant.stage import (

@@ -24,8 +24,8 @@ from cryptography.x509.oid import NameOID
 
 from cxplan.core.answers import Failure, SkillWrite, Write
 from cxplan.core.errors import AuthError, UnavailableError
+from cxplan.core.ids import SkillId, WorkModeId
 from cxplan.core.live import ObservedAgent
-from cxplan.core.model import SkillId, WorkModeId
 from cxplan.tenant.messages import SENTENCES
 from cxplan.tenant.session import TRANSLATIONS, translate
 from tests.tenant.server import Asked, ScriptedServer, answer

@@ -11,8 +11,8 @@ import pytest
 
 from cxplan.core.answers import Answer, AvailabilityEvent, Failure, SkillWrite, Write
 from cxplan.core.errors import AuthError, CxplanError
+from cxplan.core.ids import ETag, SkillId, WorkModeId
 from cxplan.core.live import Assignment
-from cxplan.core.model import ETag, SkillId, WorkModeId
 from cxplan.tenant.connection import Limits
 from cxplan.version import __version__
 from tests.tenant.server import HANG_UP, RESET, Asked, answer

@@ -14,6 +14,7 @@ from cxplan.core.answers import Answer, AvailabilityEvent, Write
 from cxplan.core.document import plan_bytes
 from cxplan.core.errors import EvidenceError, Exit
 from cxplan.core.evidence import Actor, Closing, Head, Opening, RunStory, VerifyReport
+from cxplan.core.ids import AgentId, ETag, SkillId, WorkModeId
 from cxplan.core.live import (
     AgentReading,
     Assignment,
@@ -23,7 +24,7 @@ from cxplan.core.live import (
     ScheduleReading,
     TenantIdentity,
 )
-from cxplan.core.model import AgentId, Declarations, ETag, SkillId, Source, WorkModeId
+from cxplan.core.model import Declarations, Source
 from cxplan.core.plan import Plan
 from cxplan.core.report import RunReport
 from cxplan.usecases.apply import ApplyRequest, ApplyWorld, Loaded, apply_plan

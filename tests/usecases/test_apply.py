@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from cxplan.core.answers import Answer, AvailabilityEvent, Failure, Write
 from cxplan.core.diff import state_of
 from cxplan.core.errors import AuthError, Exit
+from cxplan.core.ids import AgentId
 from cxplan.core.live import ObservedAgent, Shift, UnreadAgent
-from cxplan.core.model import AgentId
 from cxplan.core.plan import Status
 from tests.core.make import NOW, declarations, member, observed, schedule, shift, team
 from tests.core.test_diff import LIVE, WANTED

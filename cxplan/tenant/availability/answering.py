@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from cxplan.core.answers import Answer, Failure
+from cxplan.core.ids import ETag
 from cxplan.core.live import ObservedAgent
-from cxplan.core.model import ETag
 from cxplan.core.secret import Secret
 from cxplan.tenant.availability import wire
 from cxplan.tenant.detail import detail, redacted, without

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from cxplan.core.answers import Answer, AvailabilityEvent, Failure, Write
 from cxplan.core.errors import CxplanError, InvalidError, UnavailableError
+from cxplan.core.ids import AgentId, SkillId
 from cxplan.core.live import (
     AgentReading,
     Assignment,
@@ -20,7 +21,6 @@ from cxplan.core.live import (
     UnreadableSchedule,
     UnreadAgent,
 )
-from cxplan.core.model import AgentId, SkillId
 from cxplan.core.secret import Secret
 from cxplan.core.steps import FORBIDDEN_AT_START
 from cxplan.ports import Clock

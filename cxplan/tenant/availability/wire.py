@@ -23,8 +23,8 @@ from pydantic import (
     ValidationError,
 )
 
+from cxplan.core.ids import AgentId, ETag, SkillId, WorkModeId
 from cxplan.core.live import Assignment, ObservedAgent, Shift
-from cxplan.core.model import AgentId, ETag, SkillId, WorkModeId
 from cxplan.tenant.messages import Refused, Trouble
 from cxplan.tenant.paging import Page
 

@@ -10,8 +10,9 @@ from cxplan.core.checks import Judge, Target
 from cxplan.core.diff import AgentState, Change, changed, state_of
 from cxplan.core.findings import Finding, Verdict
 from cxplan.core.guards import Affected
+from cxplan.core.ids import AgentId
 from cxplan.core.live import MissingAgent, ObservedAgent, UnreadAgent
-from cxplan.core.model import AgentId, DesiredAgent, DesiredMode
+from cxplan.core.model import DesiredAgent, DesiredMode
 from cxplan.core.plan import PlannedAgent, Status
 from cxplan.core.record import Ending
 from cxplan.core.steps import AlreadyThere, Conflict, Outcome, Proceed, compare

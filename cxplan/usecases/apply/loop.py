@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cxplan.core.answers import AvailabilityEvent
 from cxplan.core.errors import CxplanError, EvidenceError, TenantError
 from cxplan.core.evidence import Closing, Head
-from cxplan.core.model import AgentId
+from cxplan.core.ids import AgentId
 from cxplan.core.plan import Plan, PlannedAgent, Status
 from cxplan.core.record import Ending, outcome_fields
 from cxplan.core.report import AgentReport, RunReport, latency_of

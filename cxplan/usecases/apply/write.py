@@ -15,8 +15,8 @@ from cxplan.core.diff import (
 )
 from cxplan.core.errors import EvidenceError, TenantError
 from cxplan.core.findings import Finding
+from cxplan.core.ids import ETag, WorkModeId
 from cxplan.core.live import AgentReading, ObservedAgent, UnreadAgent
-from cxplan.core.model import ETag, WorkModeId
 from cxplan.core.record import Attempted, Ending, attempt_fields, intent_fields
 from cxplan.core.steps import (
     COMPARE_DELAY,
