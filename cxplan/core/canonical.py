@@ -19,7 +19,10 @@ import rfc8785
 MAX_DEPTH = 64
 MAX_INTEGER = 2**53 - 1
 
-_NOT_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[^"\[\]{}]++', re.DOTALL)
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+"""Strings, whose brackets count for nothing, and the brackets that count."""
+
+_QUOTE = ord('"')
 
 
 class StrictJsonError(ValueError):
@@ -31,14 +34,17 @@ class StrictJsonError(ValueError):
         self.code = code
 
 
-def parse_json(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
+def parse_json(
+    data: bytes, *, max_depth: int = MAX_DEPTH, max_containers: int | None = None
+) -> Any:
     """Return the value of strict JSON ``data``; objects become dicts, arrays lists.
 
     Raises:
         StrictJsonError: not UTF-8, not JSON, a duplicate member, NaN or infinity, an integer
-            beyond 2**53-1, a lone surrogate, or nesting over ``max_depth``.
+            beyond 2**53-1, a lone surrogate, nesting over ``max_depth``, or more objects and
+            lists than ``max_containers``.
     """
-    _refuse_depth(data, max_depth)
+    _refuse_structure(data, max_depth, max_containers)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -56,12 +62,20 @@ def parse_json(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     return value
 
 
-def _refuse_depth(data: bytes, limit: int) -> None:
+def _refuse_structure(data: bytes, limit: int, containers: int | None) -> None:
+    """Count before anything is built: small objects take ten times their bytes in memory."""
     if data.count(b"[") + data.count(b"{") <= limit:
         return
-    depth = 0
-    for byte in _NOT_STRUCTURE.sub(b"", data):
-        depth += 1 if byte in b"[{" else -1
+    depth = seen = 0
+    for found in _STRUCTURE.finditer(data):
+        mark = data[found.start()]
+        if mark == _QUOTE:
+            continue
+        opens = mark in b"[{"
+        depth += 1 if opens else -1
+        seen += opens
+        if containers is not None and seen > containers:
+            raise StrictJsonError("json.size", f"more than {containers:,} objects and lists")
         if depth > limit:
             raise StrictJsonError("json.depth", f"nested more than {limit} deep")
 

@@ -203,7 +203,7 @@ def _after_refusal(status: int, answer: Answer, effort: Effort) -> Decision:
         case _ if status >= 500 or status == 408:  # noqa: PLR2004 - faults of the platform
             return ReadBack(said, late=status in _GATEWAY)
         case _ if 300 <= status < 400:  # noqa: PLR2004 - the class of redirects
-            return Settled(Outcome.FAILED, f"{said}; a redirect is never followed")
+            return Settled(Outcome.FAILED, f"http.redirect: {said}; it is never followed")
         case _:
             return Settled(Outcome.REJECTED, said)
 

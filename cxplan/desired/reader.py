@@ -25,7 +25,7 @@ from ruamel.yaml.events import (
 from cxplan.desired.faults import TOP, Mark
 
 try:
-    from _ruamel_yaml import CParser  # type: ignore[import-not-found]
+    from _ruamel_yaml import CParser  # type: ignore[import-not-found]  # a C module without stubs
 except ImportError:
     CParser = None
 

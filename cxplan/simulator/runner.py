@@ -24,6 +24,7 @@ from cxplan.simulator.world import World
 _START_S = 10
 _STOP_S = 10
 _GRACE_S = 0.05
+_TURNS = 10
 _HIGHEST_PORT = 65_535
 
 
@@ -156,6 +157,7 @@ class Simulator:
         for task in left:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.run_until_complete(_abandoned(self._loop))
         self._loop.close()
 
     def _in_loop(self, work: Coroutine[Any, Any, None]) -> None:
@@ -181,6 +183,18 @@ class Simulator:
             server.pre_shutdown()
             await server.shutdown(_GRACE_S)
         self._open.clear()
+
+
+async def _abandoned(loop: asyncio.AbstractEventLoop) -> None:
+    """Abort what is still open, such as half a TLS handshake, and let it finish closing.
+
+    No public call lists such connections before Python 3.13 (``Server.abort_clients``); a loop
+    without this table leaves them to the garbage collector, which only warns.
+    """
+    for transport in list(getattr(loop, "_transports", {}).values()):
+        transport.abort()
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 def serve(

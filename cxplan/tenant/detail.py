@@ -67,12 +67,27 @@ def _forms(secret: str) -> list[str]:
 
 
 def _normal(body: bytes) -> str:
-    """Undo JSON's escapes first, which would hide a secret from the search."""
+    """Undo JSON's escapes first, which would hide a secret from the search.
+
+    A text in JSON that holds what looks like a credential goes whole: what stands beside one may
+    be one too.
+    """
     try:
         value: Any = parse_json(body)
     except StrictJsonError:
         return " ".join(body.decode("utf-8", errors="replace").split())
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(_withheld(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def _withheld(value: Any) -> Any:
+    """Recurse as deep as ``parse_json`` lets a body be."""
+    if isinstance(value, dict):
+        return {name: _withheld(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_withheld(part) for part in value]
+    if isinstance(value, str) and any(look.search(value) for look in _LOOKS_SECRET):
+        return _HIDDEN
+    return value
 
 
 def _cut(text: str) -> str:

@@ -10,6 +10,7 @@ from cxplan.tenant.messages import Headers, Refused, Trouble
 
 _KEPT = frozenset({"date", "etag", "retry-after", "content-type", "x-request-id"})
 _LONGEST = 256
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e]*"')
 _JSON = re.compile(r"(?:application|text)/(?:[a-z0-9.+_-]{1,64}\+)?json")
 
@@ -23,6 +24,19 @@ def single(headers: Headers, name: str) -> str | None:
     """Return the value of ``name`` where it was sent exactly once."""
     found = values(headers, name)
     return found[0] if len(found) == 1 else None
+
+
+def refused_framing(headers: Headers) -> str | None:
+    """Return the code of what is wrong with a body before it is read, or None.
+
+    An encoding that was not asked for, or a length that two readers would take differently.
+    """
+    encodings = (value.strip().lower() for value in values(headers, "content-encoding"))
+    if any(encoding not in {"", "identity"} for encoding in encodings):
+        return "http.encoding"
+    lengths = values(headers, "content-length")
+    plain = all(_DIGITS.fullmatch(value.strip()) for value in lengths)
+    return None if plain else "http.protocol"
 
 
 def strong_etag(headers: Headers) -> ETag | None:

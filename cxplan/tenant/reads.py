@@ -117,6 +117,11 @@ def refused_twice() -> AuthError:
     )
 
 
+_CODES = {"json.depth": "http.depth", "json.size": "http.too_large"}
+MOST_CONTAINERS = 200_000
+"""Objects and lists in one answer."""
+
+
 def content(reply: Reply, scope: str) -> Any:
     """Return the JSON value of a 200, which ``scope`` allows to read; None for a 204.
 
@@ -139,13 +144,13 @@ def decoded(reply: Reply) -> Any:
     """Return the JSON value of the body, whatever the status; a byte order mark is tolerated.
 
     Raises:
-        Refused: ``http.content_type``, ``http.depth`` or ``http.json``.
+        Refused: ``http.content_type``, ``http.too_large``, ``http.depth`` or ``http.json``.
     """
     if not is_json(reply.headers):
         raise Refused(Trouble("http.content_type", "The answer does not say that it is JSON."))
     try:
-        return parse_json(reply.body.removeprefix(_BOM))
+        return parse_json(reply.body.removeprefix(_BOM), max_containers=MOST_CONTAINERS)
     except StrictJsonError as error:
-        code = "http.depth" if error.code == "json.depth" else "http.json"
+        code = _CODES.get(error.code, "http.json")
         reason = f"The answer is not strict JSON: {error}."
     raise Refused(Trouble(code, reason))

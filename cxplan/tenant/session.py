@@ -30,6 +30,7 @@ from cxplan.core.errors import InvalidError
 from cxplan.ports import Clock
 from cxplan.tenant.connection import Connection, Limits, Site
 from cxplan.tenant.flight import Flight, TimedResponse, hung_up
+from cxplan.tenant.headers import refused_framing
 from cxplan.tenant.messages import SENTENCES, Broken, Call, Headers, Outcome, Reply, Trouble
 from cxplan.tenant.pacing import Held, Pacer
 from cxplan.version import __version__
@@ -333,9 +334,8 @@ def _received(raw: BaseHTTPResponse, flight: Flight, limit: int) -> Outcome:
 
 
 def _body(raw: BaseHTTPResponse, headers: Headers, limit: int) -> bytes | Trouble:
-    for name, value in headers:
-        if name == "content-encoding" and value.strip().lower() not in {"", "identity"}:
-            return Trouble("http.encoding", f"{SENTENCES['http.encoding']}.")
+    if code := refused_framing(headers):
+        return Trouble(code, f"{SENTENCES[code]}.")
     too_large = Trouble("http.too_large", f"{SENTENCES['http.too_large']} ({limit} bytes).")
     if (raw.length_remaining or 0) > limit:
         return too_large

@@ -18,6 +18,8 @@ from cxplan.ports import Clock
 
 FORBIDDEN = 403
 THROTTLED = 429
+REDIRECTS = range(300, 400)
+REDIRECTS_AT_MOST = 2
 
 
 class _State(Enum):
@@ -43,6 +45,7 @@ class Gate:
     _busy: bool = field(init=False, default=False)
     """Whether somebody probes, or is on trial."""
     _statuses: list[int | None] = field(init=False, default_factory=list)
+    _redirects: int = field(init=False, default=0)
     _throttled_since: float | None = field(init=False, default=None)
     _changed: threading.Condition = field(init=False, default_factory=threading.Condition)
 
@@ -78,6 +81,7 @@ class Gate:
         """Note one answer to a PATCH."""
         with self._changed:
             self._note_throttling(answer.status)
+            self._note_redirect(answer.status)
             self._note_forbidden(answer.status)
             if answer.status != THROTTLED:
                 self._note_health(fault=is_fault(answer))
@@ -109,6 +113,14 @@ class Gate:
             self._throttled_since = now
         elif now - self._throttled_since > PATIENCE:
             self._stop("the tenant answered nothing but 429 for five minutes", Exit.UNAVAILABLE)
+
+    def _note_redirect(self, status: int | None) -> None:
+        """One redirect is one agent's trouble; a second says that writes do not arrive at all."""
+        if status in REDIRECTS:
+            self.exits.append(Exit.UNAVAILABLE)
+            self._redirects += 1
+            if self._redirects == REDIRECTS_AT_MOST:
+                self._stop("the tenant answers writes with redirects", Exit.UNAVAILABLE)
 
     def _note_forbidden(self, status: int | None) -> None:
         self._statuses.append(status)
