@@ -37,7 +37,7 @@ FAULTS = (
 def test_pace_and_once_only(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    record_property: Callable[[str, object], None],
+    record_testsuite_property: Callable[[str, object], None],
     agents: int,
 ) -> None:
     ids = tuple(f"{number:04}" for number in range(1, agents + 1))
@@ -47,11 +47,8 @@ def test_pace_and_once_only(
         assert on.run("plan", "-o", "p.json", writes=("p.json",)).code == 0
         done = on.on.cxplan("apply", "p.json", "--json")
         patches = on.on.patches()
-        record_property("patches", len(patches))
-        record_property("statuses", sorted(Counter(str(p.status) for p in patches).items()))
-        record_property("seconds", round((patches[-1].at_ms - patches[0].at_ms) / 1000, 1))
-        record_property("sixths", round(min(sixths(patches)), 1))
-        record_property("outcomes", done.json["summary"])
+        for name, value in numbers(patches, done.json["summary"]).items():
+            record_testsuite_property(f"{agents} agents: {name}", value)
         assert done.code == 0, done.out
         assert min(sixths(patches)) >= SECOND_MS
         statuses = Counter(patch.status for patch in patches)
@@ -59,6 +56,17 @@ def test_pace_and_once_only(
         assert statuses[None] >= agents // 20
         assert_written_once(on, ids)
         assert_evidence(on, ids, done.json)
+
+
+def numbers(patches: list[Any], outcomes: dict[str, int]) -> dict[str, object]:
+    """What somebody who runs this at night wants to read (``--junitxml``)."""
+    return {
+        "patches": len(patches),
+        "statuses": dict(Counter(str(patch.status) for patch in patches)),
+        "seconds": round((patches[-1].at_ms - patches[0].at_ms) / 1000, 1),
+        "shortest time for six": round(min(sixths(patches)), 1),
+        "outcomes": {name: count for name, count in outcomes.items() if count},
+    }
 
 
 def sixths(patches: list[Any]) -> list[float]:
