@@ -11,11 +11,6 @@ import pytest
 from tests.cli.kit import Bench, bench, random_files, random_tenant
 
 
-@pytest.fixture(scope="module")
-def module_capsys() -> None:
-    """Only here to say that the round is not shared: each test makes its own tenant."""
-
-
 def values(world: Any) -> dict[str, tuple[Any, ...]]:
     return {
         agent.id: (
@@ -36,10 +31,11 @@ def most_in_a_second(times_ms: list[float]) -> int:
     )
 
 
-def test_a_tenant_of_forty_agents_goes_round(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("agents", [40, pytest.param(200, marks=pytest.mark.nightly)])
+def test_a_tenant_goes_round(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], agents: int
 ) -> None:
-    spec = random_tenant(40, seed=5)
+    spec = random_tenant(agents, seed=5)
     with bench(tmp_path, spec, capsys) as on:
         on.write(random_files(spec, seed=5))
         before = values(on.simulator.world)
