@@ -191,9 +191,9 @@ async def _abandoned(loop: asyncio.AbstractEventLoop) -> None:
     No public call lists such connections before Python 3.13 (``Server.abort_clients``); a loop
     without this table leaves them to the garbage collector, which only warns.
     """
-    for transport in list(getattr(loop, "_transports", {}).values()):
-        transport.abort()
     for _ in range(_TURNS):
+        for transport in list(getattr(loop, "_transports", {}).values()):
+            transport.abort()
         await asyncio.sleep(0)
 
 

@@ -16,7 +16,7 @@ import pytest
 from cxplan.simulator.rules import Rule
 from tests.bad import bounded
 from tests.bad.conditions import GROWTH_KIB
-from tests.bad.kit import AGENT, ASKING, FILES, LISTING, SKILLS, TOKEN, Stage, stage
+from tests.bad.kit import AGENT, ASKING, FILES, LISTING, SKILLS, TOKEN, WRITE, Stage, stage
 from tests.cli.kit import Done
 
 SECONDS = 60
@@ -26,6 +26,12 @@ ENDLESS = {"nextPageUri": SKILLS + "?t={rand}"}
 ENDLESS_LISTING = {"nextPageUri": LISTING + "?t={rand}"}
 NO_LENGTH = (("Content-Length", ()),)
 
+NO_END = "[" + "[]," * 70 + '"' + '\\"' * 4_000_000
+"""Brackets enough to be counted, not deep, and then a string that never ends."""
+
+MANY_OBJECTS = "[" + "{}," * 2_700_000 + "{}]"
+MANY_WORDS = "a " * 4_000_000
+
 ABOUT_ONE = [
     ("H03", Rule("GET", AGENT, filler_mb=64), "http.too_large"),
     ("H03a", Rule("GET", AGENT, filler_mb=64, headers=NO_LENGTH), "http.too_large"),
@@ -34,13 +40,16 @@ ABOUT_ONE = [
     ("H08", Rule("GET", AGENT, header_kb=1024), "http.protocol"),
     ("H17", Rule("GET", AGENT, body="[" * 100_000), "http.depth"),
     ("H17a", Rule("GET", AGENT, body='{"a":' * 1_000_000), "http.depth"),
-    ("H17b", Rule("GET", AGENT, body="[" * 65 + '"' + '\\"' * 4_000_000), "http.depth"),
-    ("H17c", Rule("GET", AGENT, body="[" + "{}," * 2_700_000 + "{}]"), "http.too_large"),
+    ("H17b", Rule("GET", AGENT, body=NO_END), "http.json"),
+    ("H17c", Rule("GET", AGENT, body=MANY_OBJECTS), "http.too_large"),
     ("N27", Rule("GET", SKILLS, merge=ENDLESS), "http.page_limit"),
 ]
 FOR_ALL = [
     ("H03c", Rule("POST", TOKEN, filler_mb=64, headers=NO_LENGTH), 7, "http.too_large"),
     ("H17d", Rule("POST", TOKEN, body="[" * 100_000), 7, "auth.token"),
+    ("H17f", Rule("POST", TOKEN, body=NO_END), 7, "auth.token"),
+    ("H17g", Rule("POST", TOKEN, body=MANY_OBJECTS), 7, "auth.token"),
+    ("H17h", Rule("POST", TOKEN, status=400, body=MANY_OBJECTS), 7, "auth.refused"),
     ("H17e", Rule("GET", LISTING, body="[" * 100_000), 10, "http.depth"),
     ("N27a", Rule("GET", LISTING, merge=ENDLESS_LISTING), 10, "http.page_limit"),
 ]
@@ -119,3 +128,22 @@ def test_an_answer_for_all_that_is_too_much(
     with stage(tmp_path, capsys, files=ASKING) as on:
         done = bad_plan(on, rule)
         assert (done.code, done.codes()) == (code, [reason])
+
+
+REFUSALS = [("H52c", NO_END), ("H52d", MANY_OBJECTS), ("H52e", MANY_WORDS)]
+
+
+@pytest.mark.parametrize("body", [row[1] for row in REFUSALS], ids=[row[0] for row in REFUSALS])
+def test_a_refused_write_that_is_explained_at_length(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str
+) -> None:
+    with stage(tmp_path, capsys) as on:
+        before = usual(on)
+        assert on.run("plan", "-o", "p.json", writes=("p.json",)).code == 0
+        on.on.simulator.world.add_rule(Rule("PATCH", WRITE, status=422, body=body))
+        with on.held(writes=("audit",)) as held:
+            done, peak = run_bounded(on, "apply", "p.json", "--json")
+            held.append(done)
+        assert peak - before < GROWTH_KIB
+        assert done.code == 5
+        assert [agent["outcome"] for agent in done.json["agents"]] == ["rejected"]
