@@ -153,6 +153,7 @@ class Simulator:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+        self._loop.run_until_complete(_abandoned(self._loop))
         left = asyncio.all_tasks(self._loop)
         for task in left:
             task.cancel()
