@@ -6,7 +6,7 @@ import asyncio
 import errno
 import ssl
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -61,6 +61,7 @@ class Simulator:
         self._log = LogPort(self.world, clock)
         self._ports: dict[str, int] = {}
         self._open: list[tuple[Server, asyncio.Server]] = []
+        self._servers: list[Server] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)
 
@@ -153,12 +154,12 @@ class Simulator:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
-        self._loop.run_until_complete(_abandoned(self._loop))
+        self._loop.run_until_complete(_abandoned(self._loop, self._servers))
         left = asyncio.all_tasks(self._loop)
         for task in left:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        self._loop.run_until_complete(_abandoned(self._loop))
+        self._loop.run_until_complete(_abandoned(self._loop, self._servers))
         self._loop.close()
 
     def _in_loop(self, work: Coroutine[Any, Any, None]) -> None:
@@ -176,6 +177,7 @@ class Simulator:
     ) -> None:
         server, listening = await listen(handler, self._ports.get(name, port), tls)
         self._open.append((server, listening))
+        self._servers.append(server)
         self._ports[name] = listening.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
@@ -186,15 +188,17 @@ class Simulator:
         self._open.clear()
 
 
-async def _abandoned(loop: asyncio.AbstractEventLoop) -> None:
-    """Abort what is still open, such as half a TLS handshake, and let it finish closing.
+async def _abandoned(loop: asyncio.AbstractEventLoop, servers: Iterable[Server]) -> None:
+    """Abort what is still open, and let it finish closing.
 
-    No public call lists such connections before Python 3.13 (``Server.abort_clients``); a loop
-    without this table leaves them to the garbage collector, which only warns.
+    A connection that was accepted while its server shut down is in the server's list, and half a
+    TLS handshake only in a table of the loop (public from Python 3.13 on, ``abort_clients``).
     """
     for _ in range(_TURNS):
-        for transport in list(getattr(loop, "_transports", {}).values()):
-            transport.abort()
+        accepted = (c.transport for server in servers for c in server.connections)
+        for transport in [*accepted, *getattr(loop, "_transports", {}).values()]:
+            if transport is not None:
+                transport.abort()
         await asyncio.sleep(0)
 
 
