@@ -197,7 +197,7 @@ async def _abandoned(loop: asyncio.AbstractEventLoop, servers: Iterable[Server])
     for _ in range(_TURNS):
         accepted = (c.transport for server in servers for c in server.connections)
         for transport in [*accepted, *getattr(loop, "_transports", {}).values()]:
-            if transport is not None:
+            if transport is not None and not transport.is_closing():
                 transport.abort()
         await asyncio.sleep(0)
 

@@ -19,6 +19,8 @@ from cxplan.tenant.headers import printable
 
 LONGEST = 2048
 _SEARCHED = 8_192
+_READ = 1 << 18
+_CONTAINERS = 1000
 _HIDDEN = "***"
 _SHORTEST_SECRET = 4
 _LOOKS_SECRET = (
@@ -72,8 +74,10 @@ def _normal(body: bytes) -> str:
     A text in JSON that holds what looks like a credential goes whole: what stands beside one may
     be one too.
     """
+    if len(body) > _READ:
+        return " ".join(body[:_READ].decode("utf-8", errors="replace").split())
     try:
-        value: Any = parse_json(body)
+        value: Any = parse_json(body, max_containers=_CONTAINERS)
     except StrictJsonError:
         return " ".join(body.decode("utf-8", errors="replace").split())
     return json.dumps(_withheld(value), ensure_ascii=False, separators=(",", ":"))

@@ -28,6 +28,7 @@ _PERMISSIONS = {
     "events:publish": "Workforce Management",
 }
 _DEFAULT_LIFE = 300.0
+_CONTAINERS = 1000
 _LONGEST_LIFE = 86_400.0
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
@@ -72,7 +73,7 @@ def _unusable(what: str, code: str = "auth.token") -> AuthError:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        answer = parse_json(body)
+        answer = parse_json(body, max_containers=_CONTAINERS)
     except StrictJsonError:
         raise _unusable("it is not strict JSON") from None
     if not isinstance(answer, dict):
@@ -158,7 +159,7 @@ def refusal(status: int, body: bytes, scopes: tuple[str, ...]) -> AuthError:
 
 def _oauth_error(body: bytes) -> str | None:
     try:
-        answer = parse_json(body)
+        answer = parse_json(body, max_containers=_CONTAINERS)
     except StrictJsonError:
         return None
     word = answer.get("error") if isinstance(answer, dict) else None
