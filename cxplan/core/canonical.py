@@ -19,8 +19,8 @@ import rfc8785
 MAX_DEPTH = 64
 MAX_INTEGER = 2**53 - 1
 
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
-"""Strings, whose brackets count for nothing, and the brackets that count."""
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+"""Strings, whose brackets count for nothing, even unclosed, and brackets."""
 
 _QUOTE = ord('"')
 
