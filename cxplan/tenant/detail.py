@@ -75,11 +75,12 @@ def _normal(body: bytes) -> str:
     be one too.
     """
     if len(body) > _READ:
-        return " ".join(body[:_READ].decode("utf-8", errors="replace").split())
+        return withheld(_plain(body[:_READ])[:_SEARCHED])
     try:
         value: Any = parse_json(body, max_containers=_CONTAINERS)
-    except StrictJsonError:
-        return " ".join(body.decode("utf-8", errors="replace").split())
+    except StrictJsonError as error:
+        text = _plain(body)
+        return withheld(text[:_SEARCHED]) if error.code == "json.size" else text
     return json.dumps(_withheld(value), ensure_ascii=False, separators=(",", ":"))
 
 
@@ -89,9 +90,16 @@ def _withheld(value: Any) -> Any:
         return {name: _withheld(part) for name, part in value.items()}
     if isinstance(value, list):
         return [_withheld(part) for part in value]
-    if isinstance(value, str) and any(look.search(value) for look in _LOOKS_SECRET):
-        return _HIDDEN
-    return value
+    return withheld(value) if isinstance(value, str) else value
+
+
+def withheld(text: str) -> str:
+    """Return ``text``, or nothing of it where it holds what looks like a credential."""
+    return _HIDDEN if any(look.search(text) for look in _LOOKS_SECRET) else text
+
+
+def _plain(body: bytes) -> str:
+    return " ".join(body.decode("utf-8", errors="replace").split())
 
 
 def _cut(text: str) -> str:

@@ -395,7 +395,7 @@ def test_h43_a_retry_after_that_asks_for_ages_ends_the_run(staged: Staged) -> No
         assert on.on.simulator.world.changes() == ()
 
 
-PROBLEMS = [
+PROBLEMS: list[tuple[str, dict[str, Any] | str, tuple[str, ...]]] = [
     (
         "H51",
         {"type": "https://evil.example/p", "detail": "\x1b]0;x\x07"},
@@ -405,17 +405,19 @@ PROBLEMS = [
     ("H52", {"detail": f"{MARK} token=abc"}, ()),
     ("H52a", {"detail": f"client_secret={MARK} Authorization: Bearer {MARK}"}, ()),
     ("H52b", {"detail": "the secret is {secret}, the token is {token}"}, ()),
+    ("H52f", {"detail": f"{MARK} token=abc", "more": "x" * 300_000}, ()),
+    ("H52g", {"detail": f"{MARK} token=abc", "more": [[]] * 2_000}, ()),
 ]
 
 
 @pytest.mark.parametrize("mode", ["--json", "-v"])
 @pytest.mark.parametrize(("problem", "shown"), [row[1:] for row in PROBLEMS], ids=ids(PROBLEMS))
 def test_a_refusal_that_says_what_it_should_not(
-    staged: Staged, problem: dict[str, str], shown: tuple[str, ...], mode: str
+    staged: Staged, problem: dict[str, Any] | str, shown: tuple[str, ...], mode: str
 ) -> None:
     with staged() as on:
         assert on.run("plan", "-o", "p.json", writes=("p.json",)).code == 0
-        body = put(json.dumps(problem), on, WRITE)
+        body = put(problem if isinstance(problem, str) else json.dumps(problem), on, WRITE)
         body = body.replace("{secret}", on.on.simulator.client_secret).replace("{token}", token(2))
         kind = header("Content-Type", "application/problem+json")
         on.on.simulator.world.add_rule(Rule("PATCH", WRITE, status=422, headers=kind, body=body))
@@ -433,6 +435,31 @@ def test_a_refusal_that_says_what_it_should_not(
         else:
             assert "(1001, Small) rejected: the tenant answered 422" in done.out
         assert all(text in said for text in shown)
+
+
+@pytest.mark.parametrize("mode", ["--json", "-v"])
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {"errors": [f"{MARK} token=abc"]},
+        {"errors": [{"message": f"{MARK} token=abc"}]},
+        {"skillLevels": [{"skillId": "s-voice", "success": False, "error": f"{MARK} token=abc"}]},
+        {"errorCount": f"{MARK} token=abc"},
+        {"errors": [NAME]},
+    ],
+    ids=["H52j", "H52k", "H52l", "H52m", "H52n"],
+)
+def test_a_refusal_in_part_that_says_what_it_should_not(
+    staged: Staged, refused: dict[str, Any], mode: str
+) -> None:
+    with staged() as on:
+        assert on.run("plan", "-o", "p.json", writes=("p.json",)).code == 0
+        body = json.dumps({"agentId": "1001", "workModeId": "m-available"} | refused)
+        on.on.simulator.world.add_rule(Rule("PATCH", WRITE, body=body))
+        done = on.run("apply", "p.json", mode, writes=("audit",))
+        assert done.code == 5
+        (record,) = [r for r in on.on.records() if r["kind"] == "agent.outcome"]
+        assert (record["outcome"], record["apiResponse"]["status"]) == ("rejected", 200)
 
 
 # --- O: the token endpoint --------------------------------------------------------------------

@@ -11,7 +11,7 @@ from cxplan.core.ids import ETag
 from cxplan.core.live import ObservedAgent
 from cxplan.core.secret import Secret
 from cxplan.tenant.availability import wire
-from cxplan.tenant.detail import detail, redacted, without
+from cxplan.tenant.detail import detail, redacted, withheld, without
 from cxplan.tenant.headers import kept, printable, single, strong_etag
 from cxplan.tenant.messages import Broken, Outcome, Refused, Reply
 from cxplan.tenant.reads import decoded
@@ -90,7 +90,7 @@ def _body(reply: Reply) -> Any:
 
 def _refused(body: Any, secrets: tuple[Secret, ...]) -> tuple[str, ...]:
     raw = wire.refused_items(body)
-    return tuple(printable(redacted(text, secrets))[:_LONGEST_TEXT] for text in raw)
+    return tuple(printable(redacted(withheld(text), secrets))[:_LONGEST_TEXT] for text in raw)
 
 
 def _said(reply: Reply, secrets: tuple[Secret, ...]) -> str:
