@@ -30,15 +30,15 @@ def apply(session: Session, plan: str | None, auto_approve: bool) -> Result:
     """
     from cxplan.cli.progress import StderrProgress
     from cxplan.usecases.apply import apply_plan
-    from cxplan.wiring import edges, system, verbs
+    from cxplan.wiring import edges, evidence, system, verbs
     from cxplan.wiring.signals import StopSignals
 
     _refuse_unasked(session, plan, auto_approve=auto_approve)
-    edges.require_key(session.settings)
+    evidence.require_key(session.settings)
     stop = StopSignals()
     progress = StderrProgress(session.screen, system.SystemClock(), notes=True)
     tenant = edges.tenant(session.settings, session.environ)
-    world = verbs.apply_world(edges.ledger(session.settings), tenant, progress, stop)
+    world = verbs.apply_world(evidence.ledger(session.settings), tenant, progress, stop)
     request = verbs.apply_request(session.environ, plan or "a new plan")
     with ExitStack() as signals:
         loader = _Loader(session, tenant, plan, auto_approve, signals, stop)

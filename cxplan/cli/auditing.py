@@ -27,7 +27,7 @@ def verify(
     Without --key only the public half of the configured signing key is trusted.
     """
     from cxplan.views.evidence_text import verify_document, verify_text
-    from cxplan.wiring import edges
+    from cxplan.wiring import evidence
 
     settings = session.settings
     trusted = tuple(settings.path(key) for key in keys)
@@ -37,7 +37,7 @@ def verify(
             code="key.missing",
             hint="Give the public key with --key PUB, or the own signing key with --signing-key.",
         )
-    report = edges.ledger(settings, trusted).verify(runs, expect_head=expect_head)
+    report = evidence.ledger(settings, trusted).verify(runs, expect_head=expect_head)
     text = verify_text(report, session.paint)
     return Result(report.exit, text, verify_document(report), "cxplan/audit-verify")
 
@@ -45,9 +45,9 @@ def verify(
 def list_runs(session: Session) -> Result:
     """List the sealed runs, oldest first, without verifying them."""
     from cxplan.views.evidence_text import list_document, list_text
-    from cxplan.wiring import edges
+    from cxplan.wiring import evidence
 
-    heads = tuple(edges.ledger(session.settings).runs())
+    heads = tuple(evidence.ledger(session.settings).runs())
     return Result(text=list_text(heads), members=list_document(heads), kind="cxplan/audit-list")
 
 
@@ -58,9 +58,9 @@ def show(session: Session, run: str) -> Result:
     RUN is a run's uuid, a unique beginning of it, or its folder.
     """
     from cxplan.views.story_text import story_document, story_text
-    from cxplan.wiring import edges
+    from cxplan.wiring import evidence
 
-    story = edges.ledger(session.settings).story(run)
+    story = evidence.ledger(session.settings).story(run)
     text = story_text(story, session.paint)
     return Result(text=text, members=story_document(story), kind="cxplan/audit-show")
 

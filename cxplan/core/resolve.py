@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from cxplan.core.canonical import digest
@@ -107,18 +108,23 @@ def _mode(
     return DesiredMode(declarations.modes[name], source)
 
 
+@lru_cache(maxsize=65_536)
+def _keys(name: SkillName, *part: str) -> tuple[str, ...]:
+    """Return one object for equal keys: there are few, and every value of every agent has some."""
+    return ("skills", name, *part)
+
+
 def _merge(below: DesiredSkill, setting: SkillSetting, layer: Layer) -> DesiredSkill:
     """Lay one setting over what the lower layers say of the same skill."""
-    keys = ("skills", below.name)
     if setting.off is not None:
-        level = Wanted(OFF, Source(layer, keys))
+        level = Wanted(OFF, Source(layer, _keys(below.name)))
         return replace(below, level=level, concurrent=None, off=setting.off)
     merged = below
     if setting.level is not None:
-        level = Wanted(setting.level, Source(layer, (*keys, "level")))
+        level = Wanted(setting.level, Source(layer, _keys(below.name, "level")))
         merged = replace(merged, level=level, off=None)
     if setting.concurrent is not None and merged.off is None:
-        concurrent = Wanted(setting.concurrent, Source(layer, (*keys, "concurrent")))
+        concurrent = Wanted(setting.concurrent, Source(layer, _keys(below.name, "concurrent")))
         merged = replace(merged, concurrent=concurrent)
     return merged
 

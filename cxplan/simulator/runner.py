@@ -181,6 +181,12 @@ class Simulator:
         self._ports[name] = listening.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
+        for _, listening in self._open:
+            for accepting in listening.sockets:
+                self._loop.remove_reader(accepting)
+        # What was accepted becomes a connection that its server lists, before the listener closes.
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         for server, listening in self._open:
             listening.close()
             server.pre_shutdown()

@@ -1,24 +1,18 @@
-"""The edges, made from settings: files, tenant, ledger."""
+"""The edges, made from settings: files and tenant."""
 
 from __future__ import annotations
 
-import getpass
-import os
 import random
 from collections.abc import Mapping
-from pathlib import Path
 
-from cxplan.audit.keys import load_own_public_key, load_public_key, load_signing_key
-from cxplan.audit.ledger import FileLedger
-from cxplan.audit.review import Trust
-from cxplan.core.errors import InvalidError, UnapprovedError
+from cxplan.core.errors import InvalidError
 from cxplan.core.model import Declarations
 from cxplan.desired.source import FolderSource
 from cxplan.ports import Tenant
 from cxplan.settings import Settings, load_credentials
 from cxplan.tenant.availability.tenant import AvailabilityTenant
 from cxplan.tenant.connection import Connection
-from cxplan.wiring.system import RandomIds, SystemClock
+from cxplan.wiring.system import SystemClock
 
 
 def desired_source(settings: Settings) -> FolderSource:
@@ -61,39 +55,3 @@ def tenant(settings: Settings, environ: Mapping[str, str]) -> Tenant:
         read_width=settings.concurrency,
     )
     return AvailabilityTenant(connection, clock=SystemClock(), jitter=random.SystemRandom().random)
-
-
-def ledger(settings: Settings, trusted: tuple[Path, ...] = ()) -> FileLedger:
-    """Return the ledger; ``trusted`` are public keys to verify with instead of the own one.
-
-    Raises:
-        InvalidError: a key file that is none.
-    """
-    path = settings.signing_key
-    keys = tuple(load_public_key(key) for key in trusted)
-    if not keys and path is not None and path.exists():
-        keys = (load_own_public_key(path),)
-    return FileLedger(
-        settings.audit,
-        signer=None if path is None else lambda: load_signing_key(path),
-        clock=SystemClock(),
-        ids=RandomIds(),
-        trust=Trust(keys, own_only=not trusted),
-        owner=f"{getpass.getuser()} (process {os.getpid()})",
-    )
-
-
-def require_key(settings: Settings) -> None:
-    """Refuse to apply without a signing key.
-
-    Raises:
-        UnapprovedError: none is configured, or the file is not there.
-    """
-    path = settings.signing_key
-    if path is None or not path.exists():
-        missing = "No signing key is set" if path is None else f"There is no signing key {path}"
-        raise UnapprovedError(
-            f"{missing}; apply seals its evidence with one.",
-            code="key.missing",
-            hint="Make one with cxplan keys generate, then give it with --signing-key FILE.",
-        )
