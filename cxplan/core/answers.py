@@ -49,6 +49,11 @@ class Answer:
     detail: str = ""
     latency_ms: int = 0
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status is of the class of success, whatever the body."""
+        return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - the class
+
 
 @dataclass(frozen=True, slots=True)
 class SkillWrite:

@@ -128,6 +128,11 @@ class Effort:
         """Whether nothing more may be sent for this agent."""
         return self.attempts >= ATTEMPTS or self.seconds >= SECONDS
 
+    @property
+    def given_up(self) -> Outcome:
+        """How an agent ends that is not tried again: unknown where a write may still land."""
+        return Outcome.UNKNOWN if self.late else Outcome.FAILED
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
@@ -177,16 +182,15 @@ def after_answer(answer: Answer, effort: Effort) -> Decision:
     """Return what one answer to a PATCH means. ``effort`` includes the attempt just made."""
     if answer.failure is not None:
         return _after_failure(answer.failure, answer, effort)
-    status = answer.status or 0
-    if 200 <= status < 300:  # noqa: PLR2004 - the class of success
-        return _after_success(status, answer)
-    return _after_refusal(status, answer, effort)
+    if answer.succeeded:
+        return _after_success(answer)
+    return _after_refusal(answer.status or 0, answer, effort)
 
 
-def _after_success(status: int, answer: Answer) -> Decision:
+def _after_success(answer: Answer) -> Decision:
     if answer.items:
         return Settled(Outcome.REJECTED, "refused in part: " + "; ".join(answer.items))
-    if status == 202:  # noqa: PLR2004 - accepted, not done
+    if answer.status == 202:  # noqa: PLR2004 - accepted, not done
         return ReadBack("the tenant accepted the change and has not made it yet", accepted=True)
     return Settled(Outcome.APPLIED)
 
@@ -229,7 +233,7 @@ def _too_long(seconds: float) -> StopRun:
 
 def _again(said: str, effort: Effort, *, asked_to_wait: bool = False) -> Decision:
     if effort.spent:
-        return Settled(Outcome.FAILED, f"{said}; given up")
+        return Settled(effort.given_up, f"{said}; given up")
     return SendAgain(said, asked_to_wait)
 
 

@@ -181,6 +181,37 @@ def test_a_tenant_that_stops_answering_ends_the_run_in_order() -> None:
     assert on.journal.sealed is not None
 
 
+@pytest.mark.parametrize(
+    "then",
+    [
+        [Answer(429)] * 9,
+        [Answer(None, Failure.NOT_SENT)] * 9,
+        [Answer(429, retry_after=3600.0)],
+    ],
+    ids=["throttled", "not sent", "a long pause"],
+)
+def test_a_lost_write_stays_open_however_the_later_tries_end(then: list[Answer]) -> None:
+    on = stage(1)
+    on.tenant.on_write = answering(Answer(None, Failure.LOST), *then)
+    assert on.apply(on.plan()).exit is Exit.UNKNOWN
+    assert outcomes(on) == {"id-a": "unknown"}
+
+
+def test_a_token_refused_after_a_lost_write_leaves_it_open() -> None:
+    on = stage(2)
+
+    def on_write(change: Write, _commit: Callable[[], Answer]) -> Answer:
+        if on.tenant.writes.count(change) > 1:
+            raise AuthError("The token was refused.")
+        return Answer(None, Failure.LOST)
+
+    on.tenant.on_write = on_write
+    report = on.apply(on.plan())
+    assert outcomes(on) == {"id-a": "unknown", "id-b": "notAttempted"}
+    assert report.exit is Exit.UNKNOWN
+    assert Exit.AUTH in report.exits
+
+
 def test_a_signal_starts_nothing_new_and_seals() -> None:
     on = stage()
     plan = on.plan()

@@ -32,7 +32,7 @@ class Publisher:
         """
         self.run.record("event.intent", {"agentId": event.agent_id})
         answer = self._send(event)
-        if _delivered(answer) or _permanent(answer):
+        if answer.succeeded or _permanent(answer):
             self._outcome(event, answer)
         else:
             with self._lock:
@@ -47,7 +47,7 @@ class Publisher:
         for event in self._pending:
             answer = self._send(event)
             for attempt in range(1, ATTEMPTS):
-                if _delivered(answer) or _permanent(answer):
+                if answer.succeeded or _permanent(answer):
                     break
                 self.world.clock.sleep(backoff(attempt, self.world.fraction()))
                 answer = self._send(event)
@@ -57,7 +57,7 @@ class Publisher:
         return self.world.tenant.publish(event, self.world.clock.now())
 
     def _outcome(self, event: AvailabilityEvent, answer: Answer) -> None:
-        state = "delivered" if _delivered(answer) else "undelivered"
+        state = "delivered" if answer.succeeded else "undelivered"
         with self._lock:
             self.undelivered += state == "undelivered"
         fields = {
@@ -67,10 +67,6 @@ class Publisher:
             "failure": answer.failure.value if answer.failure else None,
         }
         self.run.record("event.outcome", fields)
-
-
-def _delivered(answer: Answer) -> bool:
-    return answer.status is not None and 200 <= answer.status < 300  # noqa: PLR2004 - success
 
 
 def _permanent(answer: Answer) -> bool:

@@ -123,6 +123,8 @@ class Gate:
                 self._stop("the tenant answers writes with redirects", Exit.UNAVAILABLE)
 
     def _note_forbidden(self, status: int | None) -> None:
+        if len(self._statuses) == FORBIDDEN_AT_START:
+            return
         self._statuses.append(status)
         if self._statuses == [FORBIDDEN] * FORBIDDEN_AT_START:
             reason = "the first writes were all forbidden; the role lacks Agent Management"

@@ -25,6 +25,7 @@ from cxplan.core.steps import (
     Conflict,
     Decision,
     Effort,
+    Moved,
     Outcome,
     Proceed,
     ReadBack,
@@ -78,6 +79,7 @@ class AgentWrite:
     _seconds: float = field(init=False, default=0.0)
     _answer: Answer | None = field(init=False, default=None)
     _landed: ObservedAgent | None = field(init=False, default=None)
+    _moved: tuple[Moved, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
         self._first = self.seen
@@ -88,7 +90,7 @@ class AgentWrite:
         Raises:
             NothingSent: the intent could not be written.
             EvidenceError: an attempt could not be recorded; nothing more is sent.
-            AuthError: the token was refused for good before anything was sent.
+            TenantError: the token was refused for good, and nothing was sent for this agent.
         """
         self._intend()
         self.gate.sends_first()
@@ -98,9 +100,8 @@ class AgentWrite:
                 case Settled():
                     return self._ended(decision)
                 case StopRun():
-                    return replace(
-                        self._ended(Settled(Outcome.FAILED, decision.message)), stop=decision
-                    )
+                    ended = self._ended(Settled(self.effort.given_up, decision.message))
+                    return replace(ended, stop=decision)
                 case ReadBack():
                     decision = self._look(decision)
                 case SendAgain():
@@ -117,7 +118,12 @@ class AgentWrite:
             raise NothingSent(error.problem.summary, hint=error.problem.hint) from None
 
     def _send(self) -> Decision:
-        answer = self.world.tenant.write(self._payload(), self.seen)
+        try:
+            answer = self.world.tenant.write(self._payload(), self.seen)
+        except TenantError as error:
+            if not self.effort.attempts:
+                raise
+            return StopRun(error.exit_code, error.problem.summary)
         self._answer = answer
         self.gate.noted(answer)
         self.latencies.append(answer.latency_ms)
@@ -129,8 +135,8 @@ class AgentWrite:
     def _send_again(self, why: SendAgain) -> Decision:
         """Send the same payload with the same tag, where the budget allows it."""
         if not why.asked_to_wait and not self.gate.may_send_again():
-            outcome = Outcome.UNKNOWN if self.effort.late else Outcome.FAILED
-            return Settled(outcome, f"{why.message}; too many writes had to be sent again already")
+            said = f"{why.message}; too many writes had to be sent again already"
+            return Settled(self.effort.given_up, said)
         self._back_off()
         return self._send()
 
@@ -167,7 +173,8 @@ class AgentWrite:
         match compare(self.planned, state_of(reading)):
             case AlreadyThere():
                 return Settled(Outcome.ALREADY_THERE, "somebody else made the same change")
-            case Conflict():
+            case Conflict(moved=moved):
+                self._moved = moved
                 return Settled(Outcome.CONFLICT, "somebody else changed a planned value")
             case Proceed(changes=changes):
                 self.changes = changes
@@ -189,8 +196,6 @@ class AgentWrite:
 
     def _ended(self, settled: Settled) -> Written:
         new = self._new_state(settled.outcome)
-        conflict = compare(self.planned, state_of(self.seen))
-        lost = settled.outcome is Outcome.CONFLICT and isinstance(conflict, Conflict)
         ending = Ending(
             agent_id=self.seen.id,
             outcome=settled.outcome,
@@ -201,7 +206,7 @@ class AgentWrite:
             new=state_of(new) if new else None,
             etag_before=self._first.etag,
             etag_after=new.etag if new else self.seen.etag,
-            moved=conflict.moved if lost and isinstance(conflict, Conflict) else (),
+            moved=self._moved if settled.outcome is Outcome.CONFLICT else (),
             attempted=self._attempted(),
         )
         return Written(ending, self._first, new, latencies=tuple(self.latencies))
