@@ -142,6 +142,11 @@ def _flag(name: str, value: object) -> bool:
     return word
 
 
+def flag_in(environ: Mapping[str, str], name: str) -> bool:
+    """Return what a flag's variable says, where a failure leaves no time to complain about it."""
+    return _FLAG_WORDS.get(environ.get(variable(name), "").lower(), False)
+
+
 def _optional_path(folder: Path, text: str | None) -> Path | None:
     return None if text is None else folder / text
 

@@ -93,7 +93,7 @@ def _finish(arguments: list[str], result: Result) -> int:
     from cxplan.views.paint import Paint
     from cxplan.views.problems import exit_document, problem_document, problems_text
 
-    screen = _screen(arguments)
+    screen = result.screen or _screen(arguments)
     if screen.json:
         document = dict(result.members)
         if result.kind is not None:
@@ -146,13 +146,10 @@ def _verb(arguments: list[str]) -> str:
 
 
 def _screen(arguments: list[str]) -> Screen:
-    """Return a screen also where settings could not be read."""
-    from cxplan.cli.screen import Screen, wants_color
+    """Return a screen for a failure, which may be that the settings could not be read."""
+    from cxplan.cli.screen import Screen
     from cxplan.cli.session import environment
+    from cxplan.settings import flag_in
 
-    environ = environment()
-    wants_json = "--json" in arguments or environ.get("CXPLAN_JSON", "") in {"1", "true"}
-    plain = "--no-color" in arguments or bool(environ.get("NO_COLOR"))
-    quiet = any(word in arguments for word in ("-q", "--quiet"))
-    quiet = quiet or environ.get("CXPLAN_QUIET", "") in {"1", "true"}
-    return Screen(json=wants_json, quiet=quiet, color=wants_color(sys.stdout, no_color=plain))
+    wants_json = "--json" in arguments or flag_in(environment(), "json")
+    return Screen(json=wants_json, quiet=False, color=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ _FLAGS = (
     (("--json",), "json", "One JSON document on stdout, on failure too."),
     (("--no-color",), "no_color", "No colour; NO_COLOR is honoured too."),
     (("-q", "--quiet"), "quiet", "No progress and no talk on stderr."),
-    (("-v", "--verbose"), "verbose", "More talk; where cxplan itself failed, the place."),
+    (("-v", "--verbose"), "verbose", "Where cxplan itself failed, say the place."),
 )
 
 
@@ -143,7 +144,8 @@ def command(name: str, function: Callable[..., Result]) -> click.Command:
 
     @click.pass_context
     def call(ctx: click.Context, /, **options: Any) -> Result:
-        return function(open_session(ctx), **options)
+        session = open_session(ctx)
+        return replace(function(session, **options), screen=session.screen)
 
     call.__doc__ = function.__doc__
     # click's option decorators keep what they made in this attribute

@@ -52,6 +52,8 @@ class Result:
     problems: tuple[Problem, ...] = ()
     after: str = ""
     """What is only good to know, said on stderr once the text is out."""
+    screen: Screen | None = None
+    """Where the command was asked to say it; None where it failed before that was known."""
 
 
 def environment() -> Mapping[str, str]:

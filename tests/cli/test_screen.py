@@ -114,3 +114,21 @@ def test_two_plans_of_the_same_instant_are_the_same_bytes(
             for name in ("planId", "digest", "createdAt", "evaluatedAt", "expiresAt"):
                 del plan[name]
         assert first == second
+
+
+@pytest.mark.parametrize("word", ["1", "true", "YES"])
+def test_a_flag_by_its_variable_counts_in_success_and_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    with small(tmp_path, capsys) as on:
+        on.environ["CXPLAN_JSON"] = word
+        assert on.cxplan("validate").json["agents"] == 3
+        assert on.cxplan("validate", "--desired", "nowhere").json["exit"]["code"] == 3
+
+
+def test_quiet_in_any_spelling_leaves_stderr_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with small(tmp_path, capsys) as on:
+        for flags in (["-q"], ["-qv"], ["--quiet"]):
+            assert on.cxplan("plan", "-o", "p.json", *flags).err == ""
