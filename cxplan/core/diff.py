@@ -84,7 +84,7 @@ class Change:
 
 def is_off(held: Assignment | None) -> bool:
     """Tell whether nothing is routed by this assignment."""
-    return held is None or held.level == OFF
+    return held is None or not held.active
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,14 @@ def judge_guards(
     )
 
 
+def denial(finding: GuardFinding) -> str:
+    """Return what a guard that denies says, with its numbers, without a full stop."""
+    examples = f" ({', '.join(finding.examples)})" if finding.examples else ""
+    return (
+        f"Guard {finding.id} denies: {finding.actual:,}, the limit is {finding.limit:,}{examples}"
+    )
+
+
 def denied(findings: Iterable[GuardFinding]) -> tuple[GuardFinding, ...]:
     """Return the findings that forbid to write anything."""
     return tuple(f for f in findings if f.verdict is GuardVerdict.DENY)

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from cxplan.core.diff import AgentState, Change, Direction, Op
 from cxplan.core.findings import Finding, GuardFinding, Verdict
-from cxplan.core.guards import denied
+from cxplan.core.guards import Affected, denied
 from cxplan.core.ids import AgentId, AgentKey, ETag, WorkModeId
 from cxplan.core.model import Levels
 
@@ -127,6 +127,11 @@ class Plan:
         return not (unread > UNREAD_FLOOR and unread * 100 > UNREAD_PERCENT * self.managed)
 
     @property
+    def affected(self) -> tuple[Affected, ...]:
+        """What the guards judge: the agents that apply would write."""
+        return affected_by(self.agents)
+
+    @property
     def denied(self) -> tuple[GuardFinding, ...]:
         """The guards that forbid to write anything."""
         return denied(self.guards)
@@ -141,6 +146,15 @@ class Plan:
     def checks(self) -> Counter[Verdict]:
         """How many checks ended how, over the listed agents."""
         return Counter(finding.verdict for agent in self.agents for finding in agent.checks)
+
+
+def affected_by(agents: Iterable[PlannedAgent]) -> tuple[Affected, ...]:
+    """Return the ready ones of ``agents`` as the guards judge them."""
+    return tuple(
+        Affected(agent.key, agent.changes, agent.before, agent.after)
+        for agent in agents
+        if agent.status is Status.READY and agent.before and agent.after
+    )
 
 
 def status_of(changes: Iterable[Change], findings: Iterable[Finding]) -> Status:

@@ -74,9 +74,10 @@ def location_origin(headers: Headers) -> str:
     """Return the origin that a redirect leads to, for people, or words where it names none."""
     try:
         parts = urlsplit(single(headers, "location") or "")
-        host = parts.hostname
+        host, port = parts.hostname, parts.port
     except ValueError:
         return "an address that is no URL"
     if not host:
         return "another path"
-    return printable(f"{parts.scheme}://{host}")[:_LONGEST]
+    place = host if port is None else f"{host}:{port}"
+    return printable(f"{parts.scheme}://{place}")[:_LONGEST]

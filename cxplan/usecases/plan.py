@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -12,7 +12,7 @@ from cxplan.core.diff import Terms, changed, diff, state_of, terms_of
 from cxplan.core.document import sealed
 from cxplan.core.errors import Exit, worst
 from cxplan.core.findings import Finding, Verdict
-from cxplan.core.guards import Affected, Basis, judge_guards
+from cxplan.core.guards import Basis, judge_guards
 from cxplan.core.live import MissingAgent, ObservedAgent, TenantIdentity, UnreadAgent
 from cxplan.core.model import Declarations, DesiredAgent
 from cxplan.core.plan import (
@@ -22,6 +22,7 @@ from cxplan.core.plan import (
     Status,
     TenantRef,
     Vocabulary,
+    affected_by,
     phase_of,
     status_of,
 )
@@ -80,7 +81,7 @@ def make_plan(world: World, request: PlanRequest, declarations: Declarations) ->
             source=FilesRef(request.commit, source_digest(declarations, desired)),
             managed=len(desired),
             agents=found,
-            guards=judge_guards(declarations.guards, _affected(found), _basis(desired, found)),
+            guards=judge_guards(declarations.guards, affected_by(found), _basis(desired, found)),
             vocabulary=Vocabulary(
                 declarations.levels,
                 {mode.id: mode.name for mode in declarations.modes.values()},
@@ -165,14 +166,6 @@ def _without_reading(desired: DesiredAgent, status: Status, finding: Finding) ->
 
 def _tenant_ref(declarations: Declarations, identity: TenantIdentity) -> TenantRef:
     return TenantRef(declarations.tenant, declarations.api, identity.origin, identity.tenant_id)
-
-
-def _affected(agents: Iterable[PlannedAgent]) -> tuple[Affected, ...]:
-    return tuple(
-        Affected(agent.key, agent.changes, agent.before, agent.after)
-        for agent in agents
-        if agent.status is Status.READY and agent.before and agent.after
-    )
 
 
 def _basis(desired: tuple[DesiredAgent, ...], found: tuple[PlannedAgent, ...]) -> Basis:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cxplan.core.diff import CONCURRENT, LEVEL, Change, Op
 from cxplan.core.document import summary
 from cxplan.core.findings import GuardFinding, GuardVerdict, Verdict
+from cxplan.core.guards import denial
 from cxplan.core.instant import utc_text
 from cxplan.core.plan import Plan, PlannedAgent, Status
 from cxplan.views.encoder import show
@@ -177,8 +178,4 @@ def guard_text(finding: GuardFinding) -> str:
     """Return what a guard that does not simply pass says, with its numbers."""
     if finding.verdict is GuardVerdict.OFF:
         return f"Guard {finding.id} is off ({finding.actual:,} counted)."
-    examples = f" ({', '.join(show(e) for e in finding.examples)})" if finding.examples else ""
-    return (
-        f"Guard {finding.id} denies: {finding.actual:,}, the limit is {finding.limit:,}"
-        f"{examples}. Nothing of this plan will be written."
-    )
+    return f"{show(denial(finding), 500)}. Nothing of this plan will be written."

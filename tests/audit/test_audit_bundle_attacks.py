@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -30,13 +29,11 @@ from tests.audit.scene import (
     add,
     append_line,
     claim_key,
-    copied,
     edit_line,
     edit_payload,
     edited_without_chain,
     folder,
     from_next_bundle,
-    new_scene,
     open_by_stranger,
     opened,
     payload,
@@ -53,16 +50,6 @@ from tests.audit.scene import (
     swap_lines,
     wrong_type,
 )
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return new_scene(tmp_path_factory.mktemp("template"))
-
-
-@pytest.fixture
-def scene(template: Scene, tmp_path: Path) -> Scene:
-    return copied(template, tmp_path)
 
 
 def test_untouched_ledger_verifies(scene: Scene) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -30,23 +29,10 @@ from tests.audit.samples import (
 from tests.audit.scene import (
     Scene,
     append_line,
-    copied,
     folder,
-    new_scene,
     predicate,
     remove,
 )
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return new_scene(tmp_path_factory.mktemp("template"))
-
-
-@pytest.fixture
-def scene(template: Scene, tmp_path: Path) -> Scene:
-    return copied(template, tmp_path)
-
 
 # --- the ledger: bundles as a whole ---------------------------------------------------------------
 

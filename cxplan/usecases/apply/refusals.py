@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cxplan.core.errors import BlockedError, StaleError, UnapprovedError, UnavailableError
-from cxplan.core.findings import GuardFinding
-from cxplan.core.guards import Affected, Basis, denied, judge_guards
+from cxplan.core.guards import Basis, denial, denied, judge_guards
 from cxplan.core.instant import utc_text
 from cxplan.core.live import TenantIdentity
 from cxplan.core.model import Declarations, DesiredAgent
@@ -71,23 +70,12 @@ def _refuse_unread(plan: Plan) -> None:
 
 
 def _refuse_denied(plan: Plan, declarations: Declarations) -> None:
-    affected = tuple(
-        Affected(agent.key, agent.changes, agent.before, agent.after)
-        for agent in plan.ready
-        if agent.before and agent.after
-    )
-    findings = denied(judge_guards(declarations.guards, affected, _basis(plan)))
+    findings = denied(judge_guards(declarations.guards, plan.affected, _basis(plan)))
     if findings:
         raise BlockedError(
-            "; ".join(guard_sentence(finding) for finding in findings),
+            "; ".join(denial(finding) for finding in findings),
             hint="Change fewer at once, or change the guard in guards.yaml and plan again.",
         )
-
-
-def guard_sentence(finding: GuardFinding) -> str:
-    """Return a guard's refusal with its numbers."""
-    examples = f" ({', '.join(finding.examples)})" if finding.examples else ""
-    return f"Guard {finding.id} denies: {finding.actual}, the limit is {finding.limit}{examples}"
 
 
 def _basis(plan: Plan) -> Basis:
