@@ -14,8 +14,14 @@ from typing import Any, Protocol, TypeVar
 from cxplan.core.address import Origin
 from cxplan.core.answers import Answer, AvailabilityEvent, Write
 from cxplan.core.evidence import Closing, Head, Opening, RunStory, VerifyReport
-from cxplan.core.ids import AgentId, SkillId
-from cxplan.core.live import AgentReading, ObservedAgent, ScheduleReading, TenantIdentity
+from cxplan.core.ids import AgentId
+from cxplan.core.live import (
+    AgentReading,
+    ObservedAgent,
+    ScheduleReading,
+    TenantIdentity,
+    TenantLists,
+)
 from cxplan.core.model import Declarations, Source
 
 Item = TypeVar("Item")
@@ -85,8 +91,14 @@ class Tenant(Protocol):
     def schedule(self, agent_id: AgentId) -> ScheduleReading:
         """Return the agent's shifts; never raises for what concerns this agent alone."""
 
-    def skill_maximums(self) -> Mapping[SkillId, int]:
-        """Return the concurrency limits of the tenant's skill list; empty where it has none."""
+    def lists(self) -> TenantLists:
+        """Return the tenant's lists of skills and work modes.
+
+        Raises:
+            AuthError: a list is forbidden.
+            UnavailableError: a list cannot be read whole, or is empty: an empty answer must never
+                look like "there is nothing".
+        """
 
     def write(self, change: Write, seen: ObservedAgent) -> Answer:
         """Send one write, at the tenant's pace, valid only against the state ``seen``.

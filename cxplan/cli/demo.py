@@ -33,7 +33,7 @@ def demo(session: Session) -> Result:
     from cxplan.wiring import edges, simulators, system
 
     declarations = edges.read_declarations(session.settings, edges.desired_source(session.settings))
-    cast = Cast(declarations, resolve(declarations))
+    cast = Cast(declarations, resolve(declarations).agents)
     now = system.SystemClock().now()
     tenant = prologue(simulators.spec_of(declarations, cast.agents, now), cast, now)
     folder = _folder(session)

@@ -23,7 +23,7 @@ def validate(session: Session) -> Result:
 
     settings = session.settings
     declarations = edges.read_declarations(settings, edges.desired_source(settings))
-    agents, teams = len(resolve(declarations)), len(declarations.teams)
+    agents, teams = len(resolve(declarations).agents), len(declarations.teams)
     text = f"The desired state is valid: {count(agents, 'agent')} in {count(teams, 'team')}.\n"
     return Result(text=text, kind="cxplan/validate", members={"agents": agents, "teams": teams})
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from cxplan.core.diff import CONCURRENT, WORK_MODE, AgentState, Change, SkillState
 from cxplan.core.findings import Finding, Verdict
 from cxplan.core.ids import OFF, SkillId
-from cxplan.core.live import ObservedAgent, ScheduleReading
+from cxplan.core.live import ListedSkill, ObservedAgent, ScheduleReading, TenantLists
 from cxplan.core.model import CatalogueSkill, Declarations, DesiredAgent, DesiredMode, FollowShift
 from cxplan.core.rules import Policy
 from cxplan.core.shifts import ShiftRules, follow_shift, judge_mode, judge_skills
@@ -25,7 +25,7 @@ class Limits:
     """Where concurrency maximums come from when the agent does not hold the skill."""
 
     catalogue: Mapping[SkillId, CatalogueSkill]
-    tenant: Mapping[SkillId, int]
+    tenant: Mapping[SkillId, ListedSkill]
 
     def maximum(self, skill: SkillId, observed: ObservedAgent) -> tuple[int, str]:
         """Return the limit of a skill for an agent, and where it comes from."""
@@ -35,14 +35,10 @@ class Limits:
         listed = self.catalogue.get(skill)
         if listed and listed.max_concurrent:
             return listed.max_concurrent, "maxConcurrent of the catalogue"
-        if self.tenant.get(skill):
-            return self.tenant[skill], "the tenant's skill list"
+        found = self.tenant.get(skill)
+        if found and found.maximum:
+            return found.maximum, "the tenant's skill list"
         return 1, "no maximum is stated"
-
-
-def needs_tenant_list(declarations: Declarations) -> bool:
-    """Tell whether a limit may have to come from the tenant's skill list."""
-    return not all(skill.max_concurrent for skill in declarations.skills.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +144,13 @@ class Judge:
 
 
 def judge_for(
-    declarations: Declarations, at: datetime, listed: Mapping[SkillId, int], *, needs_etag: bool
+    declarations: Declarations, at: datetime, lists: TenantLists, *, needs_etag: bool
 ) -> Judge:
-    """Return the judge of one plan or apply; ``listed`` is the tenant's skill list."""
+    """Return the judge of one plan or apply; ``lists`` are the tenant's own."""
     modes = {mode.id: mode for mode in declarations.modes.values()}
     catalogue = {skill.id: skill for skill in declarations.skills.values()}
     shifts = ShiftRules(at, declarations.guards.shifts, modes)
-    return Judge(shifts, Limits(catalogue, listed), needs_etag)
+    return Judge(shifts, Limits(catalogue, lists.skills or {}), needs_etag)
 
 
 def written(changes: Iterable[Change], after: AgentState) -> tuple[SkillState, ...]:

@@ -5,6 +5,7 @@ Frozen values only. Instants are aware datetimes in UTC.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -99,6 +100,23 @@ class UnreadableSchedule:
 
 
 ScheduleReading = Schedule | UnreadableSchedule
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSkill:
+    """A skill as the tenant lists it: its name and its concurrency limit, where it states them."""
+
+    name: str | None = None
+    maximum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantLists:
+    """The tenant's own lists of skills and work modes; None where it has no such list."""
+
+    skills: Mapping[SkillId, ListedSkill] | None = None
+    modes: Mapping[WorkModeId, str | None] | None = None
+    """The names of the work modes, None for one without."""
 
 
 @dataclass(frozen=True, slots=True)

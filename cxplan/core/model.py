@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from cxplan.core.ids import AgentId, AgentKey, SkillId, SkillName, WorkModeId, WorkModeName
@@ -67,6 +68,7 @@ class LayerKind(StrEnum):
     PROFILE = "profile"
     TEAM = "team"
     MEMBER = "member"
+    OVERRIDE = "override"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ class Member:
     block: Block
     profile: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    protected: bool = False
+    """Whether any change of this agent needs ``--allow protected=…``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,52 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """Whom an override is for: any value within a part, all parts that are given together.
+
+    An empty part asks nothing; at least one is not empty. ``labels`` are pairs, those of a member
+    over those of its team.
+    """
+
+    teams: frozenset[str] = frozenset()
+    agents: frozenset[AgentKey] = frozenset()
+    labels: frozenset[tuple[str, str]] = frozenset()
+    exclude: frozenset[AgentKey] = frozenset()
+
+    def fits(self, team: Team, member: Member) -> bool:
+        """Tell whether a member of a team is meant."""
+        if member.key in self.exclude:
+            return False
+        carried = {**team.labels, **member.labels}
+        wanted: dict[str, set[str]] = {}
+        for name, value in self.labels:
+            wanted.setdefault(name, set()).add(value)
+        return (
+            (not self.teams or team.name in self.teams)
+            and (not self.agents or member.key in self.agents)
+            and all(carried.get(name) in values for name, values in wanted.items())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A change with a beginning and an end, ``[start, end)`` in UTC; a layer over all others."""
+
+    name: str
+    start: datetime
+    end: datetime
+    match: Match
+    block: Block
+    reason: str | None = None
+    ticket: str | None = None
+    owner: str | None = None
+
+    def active(self, at: datetime) -> bool:
+        """Tell whether it counts at an instant."""
+        return self.start <= at < self.end
+
+
+@dataclass(frozen=True, slots=True)
 class Declarations:
     """Everything that the files say, with all references known to resolve."""
 
@@ -164,6 +214,8 @@ class Declarations:
     teams: tuple[Team, ...]
     guards: GuardSettings = field(default_factory=GuardSettings)
     time_zone: str | None = None
+    overrides: tuple[Override, ...] = ()
+    """By start, then name."""
 
 
 # --- what is wanted of one agent ------------------------------------------------------------

@@ -1,19 +1,19 @@
-"""Declarations to desired agents.
+"""Declarations to desired agents, at any instant.
 
-Layers, later ones winning: profile (what it extends first), team, member. Work mode, and of each
-skill the level and the concurrency, are taken each by itself from the last layer that names it;
-``disabled`` and ``absent`` replace both.
+Layers, later ones winning: profile (what it extends first), team, member, then the overrides that
+are active, by start and name. Work mode, and of each skill the level and the concurrency, are
+taken each by itself from the last layer that names it; ``disabled`` and ``absent`` replace both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
-from cxplan.core.canonical import digest
-from cxplan.core.ids import OFF, SCHEDULED, SkillName, WorkModeName
+from cxplan.core.ids import OFF, SCHEDULED, AgentId, SkillName, WorkModeName
 from cxplan.core.model import (
     Block,
     Declarations,
@@ -23,6 +23,7 @@ from cxplan.core.model import (
     FollowShift,
     Layer,
     Member,
+    Override,
     SkillSetting,
     Source,
     Team,
@@ -39,13 +40,54 @@ class _Folded:
     exclusive: Source | None = None
 
 
-def resolve(declarations: Declarations) -> tuple[DesiredAgent, ...]:
-    """Return what the files want of each agent, ordered by agent id.
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What the files want of each agent, whenever one asks.
+
+    ``agents`` are what stands in the files but for the overrides, by id; ``overrides`` are those
+    that match an agent, by start and name, over or not.
+    """
+
+    declarations: Declarations
+    agents: tuple[DesiredAgent, ...]
+    overrides: Mapping[AgentId, tuple[Override, ...]]
+
+    def at(self, instant: datetime) -> tuple[DesiredAgent, ...]:
+        """Return what is wanted of each agent at an instant, ordered by agent id."""
+        if not self.overrides:
+            return self.agents
+        return tuple(self.agent_at(agent, instant) for agent in self.agents)
+
+    def agent_at(self, agent: DesiredAgent, instant: datetime) -> DesiredAgent:
+        """Return what is wanted at an instant of an agent, given as one of ``agents``."""
+        active = [o for o in self.overrides.get(agent.id, ()) if o.active(instant)]
+        if not active:
+            return agent
+        skills = {skill.name: skill for skill in agent.skills}
+        folded = _Folded(agent.work_mode, skills, agent.exclusive)
+        for override in active:
+            folded = _fold(self.declarations, folded, override.block)
+        return replace(agent, skills=tuple(folded.skills.values()), work_mode=folded.work_mode)
+
+    def boundaries(self, agent_id: AgentId, after: datetime) -> tuple[datetime, ...]:
+        """Return the instants after ``after`` at which an override of the agent begins or ends."""
+        found = {
+            instant
+            for override in self.overrides.get(agent_id, ())
+            for instant in (override.start, override.end)
+            if instant > after
+        }
+        return tuple(sorted(found))
+
+
+def resolve(declarations: Declarations) -> Resolved:
+    """Return what the files want of each agent.
 
     Agents that share profile and team and add nothing share their skills, so the cost of an agent
     is that of its own lines.
     """
-    return tuple(sorted(_agents(declarations), key=lambda agent: agent.id))
+    agents = tuple(sorted(_agents(declarations), key=lambda agent: agent.id))
+    return Resolved(declarations, agents, _matched(declarations))
 
 
 def _agents(declarations: Declarations) -> Iterator[DesiredAgent]:
@@ -68,19 +110,29 @@ def _agent(declarations: Declarations, team: Team, member: Member, shared: _Fold
 
 def _fold_team(declarations: Declarations, team: Team, profile: str | None) -> _Folded:
     folded = _Folded()
-    for block in _profile_blocks(declarations, profile):
+    for block in (*profile_blocks(declarations, profile), team.block):
         folded = _fold(declarations, folded, block)
-    return _fold(declarations, folded, team.block)
+    return folded
 
 
-def _profile_blocks(declarations: Declarations, name: str | None) -> list[Block]:
+def blocks_of(
+    resolved: Resolved, team: Team, member: Member, instant: datetime
+) -> tuple[Block, ...]:
+    """Return every layer that counts for a member at an instant, the one that wins last."""
+    active = (o.block for o in resolved.overrides.get(member.id, ()) if o.active(instant))
+    profile = member.profile or team.profile
+    under = profile_blocks(resolved.declarations, profile)
+    return (*under, team.block, member.block, *active)
+
+
+def profile_blocks(declarations: Declarations, name: str | None) -> tuple[Block, ...]:
     """Return the blocks of a profile, the one it extends first; the reader refused cycles."""
     blocks: list[Block] = []
     while name is not None:
         profile = declarations.profiles[name]
         blocks.append(profile.block)
         name = profile.extends
-    return blocks[::-1]
+    return tuple(blocks[::-1])
 
 
 def _fold(declarations: Declarations, below: _Folded, block: Block) -> _Folded:
@@ -129,59 +181,49 @@ def _merge(below: DesiredSkill, setting: SkillSetting, layer: Layer) -> DesiredS
     return merged
 
 
-def source_digest(declarations: Declarations, agents: tuple[DesiredAgent, ...]) -> str:
-    """Return ``sha256:…`` over what the files mean; comments, layout and file names don't count."""
-    return digest(
-        {
-            "tenant": declarations.tenant,
-            "api": declarations.api,
-            "levels": [declarations.levels.best, declarations.levels.worst],
-            "skills": sorted(
-                [skill.name, skill.id, skill.max_concurrent]
-                for skill in declarations.skills.values()
-            ),
-            "workModes": sorted(
-                [mode.name, mode.id, mode.category.value] for mode in declarations.modes.values()
-            ),
-            "guards": _guards(declarations),
-            "agents": [_meaning(agent) for agent in agents],
-        }
-    )
+# --- whom overrides match -------------------------------------------------------------------
+
+_Pair = tuple[Team, Member]
 
 
-def _guards(declarations: Declarations) -> dict[str, Any]:
-    guards = declarations.guards
-    limits = {
-        name: limit and [limit.percent, limit.or_at_least, limit.at_most]
-        for name, limit in (
-            ("maxAgentsChanged", guards.max_agents_changed),
-            ("maxSkillsRemoved", guards.max_skills_removed),
-        )
-    }
-    shifts = guards.shifts
-    return limits | {
-        "noAgentWithoutSkill": guards.no_agent_without_skill,
-        "shifts": [
-            shifts.no_active_shift.value,
-            shifts.mode_conflict.value,
-            shifts.unreadable.value,
-            shifts.skills_off_shift.value,
-            shifts.grace_minutes,
-        ],
+def _matched(declarations: Declarations) -> Mapping[AgentId, tuple[Override, ...]]:
+    if not declarations.overrides:
+        return {}
+    crowd = _Crowd(declarations)
+    found: dict[AgentId, list[Override]] = defaultdict(list)
+    for override in sorted(declarations.overrides, key=lambda o: (o.start, o.name)):
+        for team, member in crowd.candidates(override):
+            if override.match.fits(team, member):
+                found[member.id].append(override)
+    shared: dict[tuple[str, ...], tuple[Override, ...]] = {}
+    return {
+        agent: shared.setdefault(tuple(o.name for o in matched), tuple(matched))
+        for agent, matched in found.items()
     }
 
 
-def _meaning(agent: DesiredAgent) -> list[Any]:
-    mode = agent.work_mode
-    wanted = mode.mode.id if isinstance(mode, DesiredMode) else mode and SCHEDULED
-    skills = [
-        [
-            skill.id,
-            skill.level and skill.level.value,
-            skill.concurrent and skill.concurrent.value,
-            skill.off and skill.off.value,
-        ]
-        for skill in agent.skills
-    ]
-    exclusive = agent.exclusive is not None
-    return [agent.id, agent.key, agent.team, wanted, skills, exclusive]
+class _Crowd:
+    """Members by what a match may name, so that not everybody is asked about every override."""
+
+    def __init__(self, declarations: Declarations) -> None:
+        asked = {label for o in declarations.overrides for label in o.match.labels}
+        self.keys: dict[str, _Pair] = {}
+        self.teams: dict[str, list[_Pair]] = {}
+        self.labels: dict[tuple[str, str], list[_Pair]] = defaultdict(list)
+        for team in declarations.teams:
+            pairs = [(team, member) for member in team.members]
+            self.teams[team.name] = pairs
+            self.keys |= {member.key: (team, member) for member in team.members}
+            for pair in pairs if asked else ():
+                for label in asked.intersection({**team.labels, **pair[1].labels}.items()):
+                    self.labels[label].append(pair)
+
+    def candidates(self, override: Override) -> Iterable[_Pair]:
+        """Return everybody whom an override can match, and some others."""
+        match = override.match
+        if match.agents:
+            return [self.keys[key] for key in sorted(match.agents) if key in self.keys]
+        if match.teams:
+            return [pair for name in sorted(match.teams) for pair in self.teams.get(name, ())]
+        name = min(match.labels)[0]
+        return [pair for label in match.labels if label[0] == name for pair in self.labels[label]]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+
+from cxplan.core.ids import SkillName
 
 
 class Policy(StrEnum):
@@ -40,10 +43,47 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """At least ``agents`` of those scheduled hold ``skill``, at ``level_at_least`` or better."""
+
+    skill: SkillName
+    agents: int
+    level_at_least: int | None = None
+    horizon_hours: int = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A time ``[start, end)`` in UTC in which nothing is applied, or overrides only."""
+
+    name: str
+    start: datetime
+    end: datetime
+    except_overrides: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRules:
+    """What an override must be like; ``None`` for days that are not limited.
+
+    ``require`` names of ``reason``, ``ticket``, ``owner``.
+    """
+
+    max_days: int | None = 90
+    require: tuple[str, ...] = ("reason",)
+    deny_when_expired_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GuardSettings:
-    """``guards.yaml``; a limit that is ``None`` was switched off by name."""
+    """``guards.yaml``; a limit that is ``None`` was switched off by name, or never on."""
 
     max_agents_changed: Limit | None = Limit(percent=30, or_at_least=10, at_most=1000)
     max_skills_removed: Limit | None = Limit(percent=10, or_at_least=10, at_most=500)
     no_agent_without_skill: bool = True
     shifts: ShiftPolicy = ShiftPolicy()
+    total_concurrent: int | None = None
+    min_coverage: tuple[Coverage, ...] = ()
+    freeze: tuple[Freeze, ...] = ()
+    overrides: OverrideRules | None = OverrideRules()
+    """None where switched off."""

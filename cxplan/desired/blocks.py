@@ -1,8 +1,4 @@
-"""Skills, work modes, members, teams and profiles, as they are written.
-
-What this version does not do yet stands in the table named ``later``: to be taken out when it
-does.
-"""
+"""Skills, work modes, members, teams and profiles, as they are written."""
 
 from __future__ import annotations
 
@@ -94,11 +90,14 @@ def _skills(sheet: Sheet, keys: Keys, value: Any) -> dict[str, Setting] | None:
     return {name: setting for name, setting in read if setting is not None}
 
 
-_PROTECTED = "Take it out."
-_BLOCK: dict[str, Reader] = {"workMode": name, "skills": _skills, "exclusive": truth}
+VALUES: dict[str, Reader] = {"workMode": name, "skills": _skills}
+"""The values that any layer may set."""
+
+_BLOCK: dict[str, Reader] = {**VALUES, "exclusive": truth}
 
 
-def _part(found: dict[str, Any], profile: str) -> Part:
+def part(found: dict[str, Any], profile: str = "") -> Part:
+    """Return what a layer says; ``profile`` is the key under which it names one, if any."""
     return Part(
         found.get(profile),
         found.get("workMode"),
@@ -109,8 +108,7 @@ def _part(found: dict[str, Any], profile: str) -> Part:
 
 _MEMBER = Shape(
     "a member",
-    {"id": identifier, "profile": name, **_BLOCK, "labels": labels},
-    later={"protected": _PROTECTED},
+    {"id": identifier, "profile": name, **_BLOCK, "labels": labels, "protected": truth},
 )
 
 
@@ -118,14 +116,19 @@ def _member(sheet: Sheet, keys: Keys, value: Any) -> MemberEntry | None:
     found = _MEMBER.read(sheet, keys, value)
     if found is None:
         return None
-    return MemberEntry(found.get("id"), _part(found, "profile"), found.get("labels") or _NO_LABELS)
+    return MemberEntry(
+        found.get("id"),
+        part(found, "profile"),
+        found.get("labels") or _NO_LABELS,
+        found.get("protected") or False,
+    )
 
 
 def team_file(found: dict[str, Any]) -> TeamFile:
     """Return what a team's file says."""
     return TeamFile(
         found["team"],
-        _part(found, "profile"),
+        part(found, "profile"),
         found.get("timeZone"),
         found.get("labels") or _NO_LABELS,
         found["members"],
@@ -134,7 +137,7 @@ def team_file(found: dict[str, Any]) -> TeamFile:
 
 def profile_file(found: dict[str, Any]) -> ProfileFile:
     """Return what a profile's file says."""
-    return ProfileFile(found["profile"], _part(found, "extends"))
+    return ProfileFile(found["profile"], part(found, "extends"))
 
 
 TEAM = Shape(

@@ -7,7 +7,7 @@ one message.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from cxplan.core.ids import AgentId, AgentKey, SkillId, SkillName, WorkModeId, WorkModeName
@@ -28,6 +28,7 @@ from cxplan.desired.content import (
     MemberEntry,
     ModeEntry,
     ModesFile,
+    OverrideFile,
     ProfileFile,
     SkillEntry,
     SkillsFile,
@@ -35,15 +36,17 @@ from cxplan.desired.content import (
     TenantFile,
 )
 from cxplan.desired.faults import Fault, Faults, Sheet, Spot
-from cxplan.desired.fields import good_id
+from cxplan.desired.fields import MAX_AGENTS, good_id
 from cxplan.desired.layers import Blocks
 from cxplan.desired.links import Names, Once, refuse_circles
+from cxplan.desired.scale import Scale
 from cxplan.desired.schema import Kind
 from cxplan.desired.terms import DEFAULT_LEVELS
+from cxplan.desired.timed import declared_overrides
 
-MAX_AGENTS = 100_000
-
-_File = TypeVar("_File", TenantFile, GuardsFile, SkillsFile, ModesFile, ProfileFile, TeamFile)
+_File = TypeVar(
+    "_File", TenantFile, GuardsFile, SkillsFile, ModesFile, ProfileFile, TeamFile, OverrideFile
+)
 _Entry = TypeVar("_Entry", SkillEntry, ModeEntry)
 
 
@@ -62,14 +65,13 @@ class Pages:
 
 def declare(pages: Pages, faults: Faults) -> Declarations | None:
     """Put the files together; to be used only where no fault was reported."""
-    tenant = _only(pages.all(TenantFile), "tenant")
-    guards = _only(pages.all(GuardsFile), "guards")
+    first = _only(pages.all(TenantFile), "tenant")
+    tenant = first[1] if first else None
     levels = tenant.levels if tenant else DEFAULT_LEVELS
     skills, modes = _skills(pages), _modes(pages)
     written = _written_profiles(pages)
     blocks = Blocks(
-        levels,
-        Kind.TENANT not in pages.incomplete,
+        Scale(levels, Kind.TENANT not in pages.incomplete),
         _names(pages, Kind.SKILLS, "skill", skills),
         _names(pages, Kind.MODES, "work mode", modes),
     )
@@ -77,6 +79,10 @@ def declare(pages: Pages, faults: Faults) -> Declarations | None:
     profiles = {name: _profile(*written[name], blocks, names) for name in sorted(written)}
     refuse_circles((sheet, name, file.part.profile) for name, (sheet, file) in written.items())
     teams = _teams(pages, blocks, names)
+    guards = _guards(pages, blocks)
+    overrides = declared_overrides(
+        pages.all(OverrideFile), blocks, teams, complete=_all_teams(pages, teams)
+    )
     _refuse_emptiness(pages, faults)
     if tenant is None:
         return None
@@ -88,8 +94,9 @@ def declare(pages: Pages, faults: Faults) -> Declarations | None:
         modes,
         profiles,
         teams,
-        guards.guards if guards else GuardSettings(),
+        guards,
         tenant.time_zone,
+        overrides,
     )
 
 
@@ -98,7 +105,7 @@ def _names(pages: Pages, kind: Kind, what: str, known: Mapping[Any, object]) -> 
     return Names(what, code, known, kind not in pages.incomplete)
 
 
-def _only(files: Iterator[tuple[Sheet, _File]], key: str) -> _File | None:
+def _only(files: Iterator[tuple[Sheet, _File]], key: str) -> tuple[Sheet, _File] | None:
     """Return the one file of a kind; a second one is reported with the place of the first."""
     first = next(files, None)
     if first is None:
@@ -111,7 +118,23 @@ def _only(files: Iterator[tuple[Sheet, _File]], key: str) -> _File | None:
             (first[0].file, Spot((key,), on_key=True)),
             "Keep one of them.",
         )
-    return first[1]
+    return first
+
+
+def _guards(pages: Pages, blocks: Blocks) -> GuardSettings:
+    """Return the guards, the skills and levels of their coverage resolved."""
+    first = _only(pages.all(GuardsFile), "guards")
+    if first is None:
+        return GuardSettings()
+    sheet, file = first
+    coverage = []
+    for entry in file.coverage:
+        blocks.skills.check(sheet, entry.coverage.skill, (*entry.keys, "skill"))
+        level = entry.level
+        if level is not None:
+            level = blocks.scale.number(sheet, (*entry.keys, "levelAtLeast"), level)
+        coverage.append(replace(entry.coverage, level_at_least=level))
+    return replace(file.guards, min_coverage=tuple(coverage))
 
 
 def _skills(pages: Pages) -> dict[SkillName, CatalogueSkill]:
@@ -201,6 +224,7 @@ class _Teams:
             self.blocks.block(sheet, Layer(LayerKind.MEMBER, key, sheet.file, keys), entry.part),
             profile,
             entry.labels,
+            entry.protected,
         )
 
     def _claim_id(self, sheet: Sheet, keys: tuple[str, str], written: str | None) -> None:
@@ -231,6 +255,11 @@ def _teams(pages: Pages, blocks: Blocks, profiles: Names) -> tuple[Team, ...]:
             break
         teams.append(maker.team(sheet, file))
     return tuple(sorted(teams, key=lambda team: team.name))
+
+
+def _all_teams(pages: Pages, teams: tuple[Team, ...]) -> bool:
+    """Tell whether everybody is in ``teams`` whom the files mean to declare."""
+    return Kind.TEAM not in pages.incomplete and len(teams) == sum(1 for _ in pages.all(TeamFile))
 
 
 def _refuse_emptiness(pages: Pages, faults: Faults) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cxplan.core.model import Category, Levels, Off
-from cxplan.core.rules import GuardSettings
+from cxplan.core.rules import Coverage, GuardSettings
+from cxplan.desired.faults import Keys
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +25,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What profiles, teams and members have in common."""
+    """What profiles, teams, members and overrides have in common."""
 
     profile: str | None = None
     """A member's or team's profile, or the one that a profile extends."""
@@ -88,6 +90,7 @@ class MemberEntry:
     id: str | None
     part: Part
     labels: Mapping[str, str]
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,49 @@ class TeamFile:
 
 
 @dataclass(frozen=True, slots=True)
+class MatchEntry:
+    """Whom an override is for, as it is written."""
+
+    teams: tuple[str, ...]
+    agents: tuple[str, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    exclude: tuple[str, ...]
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Each label with each of its values."""
+        return tuple((label, one) for label, values in self.labels.items() for one in values)
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideFile:
+    """A change with a beginning and an end, both in UTC."""
+
+    name: str
+    start: datetime
+    end: datetime
+    match: MatchEntry
+    part: Part
+    reason: str | None
+    ticket: str | None
+    owner: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageEntry:
+    """A coverage without its level, the level by name or number, and the keys of both."""
+
+    coverage: Coverage
+    level: str | int | None
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
 class GuardsFile:
-    """The guards' file."""
+    """The guards' file; ``guards`` holds all but the coverage."""
 
     guards: GuardSettings
+    coverage: tuple[CoverageEntry, ...] = ()
 
 
-Content = TenantFile | SkillsFile | ModesFile | ProfileFile | TeamFile | GuardsFile
+Content = TenantFile | SkillsFile | ModesFile | ProfileFile | TeamFile | GuardsFile | OverrideFile

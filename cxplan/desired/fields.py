@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from cxplan.desired.document import MAX_KEY
 from cxplan.desired.faults import Keys, Sheet, Spot, named
+from cxplan.desired.links import Once
 from cxplan.desired.text import code_point, like_secret, secret_fault
 
 Reader = Callable[[Sheet, Keys, Any], Any]
 
+MAX_AGENTS = 100_000
 MAX_CONCURRENT = 100
 MAX_NAME = MAX_KEY
 
@@ -202,13 +204,52 @@ def _check_key(sheet: Sheet, keys: Keys, key: str, reserved: tuple[str, ...]) ->
         check_name(sheet, Spot(keys, on_key=True), key)
 
 
-def labels(sheet: Sheet, keys: Keys, value: Any) -> dict[str, str] | None:
-    """Read labels: words to names, with nothing under them that looks like a credential."""
-    found: dict[str, str] | None = each(name, "labels")(sheet, keys, value)
-    for key in found or ():
-        if like_secret(key):
-            secret_fault(sheet, (*keys, key), key)
-    return found
+def labelled(read: Reader) -> Reader:
+    """Return a reader of labels: words to what ``read`` reads, and nothing like a credential."""
+
+    def read_all(sheet: Sheet, keys: Keys, value: Any) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = each(read, "labels")(sheet, keys, value)
+        for key in found or ():
+            if like_secret(key):
+                secret_fault(sheet, (*keys, key), key)
+        return found
+
+    return read_all
+
+
+labels = labelled(name)
+"""Reads labels: words to names."""
+
+
+def many(read: Reader, what: str) -> Reader:
+    """Return a reader of a list of what ``read`` reads; items with faults are left out.
+
+    ``what`` is a plural for messages.
+    """
+
+    def read_all(sheet: Sheet, keys: Keys, value: Any) -> tuple[Any, ...] | None:
+        if value.__class__ is not list:
+            sheet.mistyped(keys, value, f"a list of {what}", "Write it as [one, another].")
+            return None
+        found = (read(sheet, (*keys, place), item) for place, item in enumerate(value))
+        return tuple(item for item in found if item is not None)
+
+    return read_all
+
+
+def distinct(read: Reader, what: str, one: str) -> Reader:
+    """Return a reader of a list of texts of which each stands once; ``one`` names such a text."""
+    read_all = many(read, what)
+
+    def read_once(sheet: Sheet, keys: Keys, value: Any) -> tuple[str, ...] | None:
+        found: tuple[str, ...] | None = read_all(sheet, keys, value)
+        once = Once(one, on_key=False)
+        for place, item in enumerate(value if found else ()):
+            if item.__class__ is str:
+                once.claim(sheet, item, (*keys, place))
+        return found
+
+    return read_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +259,8 @@ class Shape:
     what: str
     fields: Mapping[str, Reader]
     required: tuple[str, ...] = ()
-    later: Mapping[str, str] = field(default_factory=dict)
-    """Keys of the language that this version refuses, each with what to write instead."""
+    check: Callable[[Sheet, Keys, dict[str, Any]], None] | None = None
+    """Reports what is wrong between the keys; it is given what each key means."""
 
     def read(self, sheet: Sheet, keys: Keys, value: Any) -> dict[str, Any] | None:
         """Return what each key means, None for those with faults.
@@ -239,12 +280,12 @@ class Shape:
         for key in self.required:
             if key not in value:
                 self._missing(sheet, keys, key)
+        if self.check is not None:
+            self.check(sheet, keys, found)
         return None if any(found.get(key) is None for key in self.required) else found
 
     def _refuse(self, sheet: Sheet, keys: Keys, key: str) -> None:
-        if key in self.later:
-            unsupported(sheet, Spot(keys, on_key=True), key, self.later[key])
-        elif like_secret(key):
+        if like_secret(key):
             secret_fault(sheet, keys, key)
         else:
             sheet.fault(
@@ -261,10 +302,3 @@ class Shape:
             f'The key "{key}" is missing in {self.what}.',
             f"Write {key}: and its value.",
         )
-
-
-def unsupported(sheet: Sheet, where: Spot, what: str, hint: str) -> None:
-    """Report something that the language has and this version does not do."""
-    sheet.fault(
-        "language.unsupported", where, f'"{what}" is not supported by this version yet.', hint
-    )

@@ -9,9 +9,15 @@ from cxplan.core.rules import GuardSettings, Limit, Policy, ShiftPolicy
 from cxplan.desired.content import GuardsFile
 from cxplan.desired.faults import Keys, Sheet
 from cxplan.desired.fields import Reader, Shape, one_of, whole
+from cxplan.desired.rules import (
+    OFF,
+    freezes,
+    min_coverage,
+    or_off,
+    override_rules,
+    total_concurrent,
+)
 
-OFF = "off"
-MAX_AGENTS = 100_000
 MAX_GRACE_MINUTES = 240
 
 _MAX_COUNT = 10_000_000
@@ -19,12 +25,10 @@ _DEFAULTS = GuardSettings()
 
 
 def _limit(default: Limit | None) -> Reader:
-    """Return a reader of ``{percent, orAtLeast, atMost}`` or ``off``."""
+    """Return a reader of ``{percent, orAtLeast, atMost}``."""
     base = default or Limit(0, 0, 0)
 
-    def read(sheet: Sheet, keys: Keys, value: Any) -> Limit | str | None:
-        if value == OFF:
-            return OFF
+    def read(sheet: Sheet, keys: Keys, value: Any) -> Limit | None:
         found = _LIMIT.read(sheet, keys, value)
         if found is None or None in found.values():
             return None
@@ -83,17 +87,18 @@ def _shifts(sheet: Sheet, keys: Keys, value: Any) -> ShiftPolicy | None:
     return replace(ShiftPolicy(), **{_SHIFT_FIELDS[key]: part for key, part in found.items()})
 
 
-_TAKE_OUT = "Take it out: a guard that is written and does nothing would deceive."
-
 _GUARDS = Shape(
     "the guards",
     {
-        "maxAgentsChanged": _limit(_DEFAULTS.max_agents_changed),
-        "maxSkillsRemoved": _limit(_DEFAULTS.max_skills_removed),
+        "maxAgentsChanged": or_off(_limit(_DEFAULTS.max_agents_changed)),
+        "maxSkillsRemoved": or_off(_limit(_DEFAULTS.max_skills_removed)),
         "noAgentWithoutSkill": one_of("deny", OFF),
         "shifts": _shifts,
+        "totalConcurrent": or_off(total_concurrent),
+        "minCoverage": min_coverage,
+        "freeze": freezes,
+        "overrides": or_off(override_rules),
     },
-    later=dict.fromkeys(("totalConcurrent", "minCoverage", "freeze", "overrides"), _TAKE_OUT),
 )
 
 GUARDS = Shape("the guards' file", {"guards": _GUARDS.read}, required=("guards",))
@@ -102,15 +107,18 @@ GUARDS = Shape("the guards' file", {"guards": _GUARDS.read}, required=("guards",
 def guards_file(found: dict[str, Any]) -> GuardsFile:
     """Return the guards, with defaults for what the file leaves out."""
     written = found["guards"]
-    return GuardsFile(
-        GuardSettings(
-            _or_off(written.get("maxAgentsChanged", _DEFAULTS.max_agents_changed)),
-            _or_off(written.get("maxSkillsRemoved", _DEFAULTS.max_skills_removed)),
-            no_agent_without_skill=written.get("noAgentWithoutSkill") != OFF,
-            shifts=written.get("shifts") or ShiftPolicy(),
-        )
+
+    def given(key: str, default: Any) -> Any:
+        value = written.get(key, default)
+        return None if value == OFF else value
+
+    settings = GuardSettings(
+        given("maxAgentsChanged", _DEFAULTS.max_agents_changed),
+        given("maxSkillsRemoved", _DEFAULTS.max_skills_removed),
+        no_agent_without_skill=written.get("noAgentWithoutSkill") != OFF,
+        shifts=written.get("shifts") or _DEFAULTS.shifts,
+        total_concurrent=given("totalConcurrent", None),
+        freeze=written.get("freeze") or (),
+        overrides=given("overrides", _DEFAULTS.overrides),
     )
-
-
-def _or_off(limit: Any) -> Limit | None:
-    return limit if isinstance(limit, Limit) else None
+    return GuardsFile(settings, written.get("minCoverage") or ())

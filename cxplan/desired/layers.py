@@ -1,4 +1,4 @@
-"""The parts of profiles, teams and members, with names resolved, to the blocks of the model."""
+"""The parts of all layers, with names resolved, to the blocks of the model."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cxplan.core.ids import SCHEDULED, SkillName, WorkModeName
-from cxplan.core.model import Block, Layer, Levels, Off, SkillSetting
+from cxplan.core.model import Block, Layer, Off, SkillSetting
 from cxplan.desired.content import Part, Setting
-from cxplan.desired.faults import Keys, Sheet, named, safe
+from cxplan.desired.faults import Keys, Sheet
 from cxplan.desired.links import Names
+from cxplan.desired.scale import Scale
 
+_OFF_WORDS = tuple(Off)
 _NO_SKILLS: Mapping[SkillName, SkillSetting] = {}
 
 
@@ -18,8 +20,7 @@ _NO_SKILLS: Mapping[SkillName, SkillSetting] = {}
 class Blocks:
     """Makes blocks; equal settings become one object, since a tree holds few different ones."""
 
-    levels: Levels
-    levels_known: bool
+    scale: Scale
     skills: Names
     modes: Names
     _ready: dict[Setting, SkillSetting] = field(default_factory=dict)
@@ -53,41 +54,9 @@ class Blocks:
 
     def _settle(self, sheet: Sheet, keys: Keys, setting: Setting) -> SkillSetting | None:
         level = setting.level
-        if isinstance(level, str):
-            word, level = level, self.levels.names.get(level)
+        if level is not None:
+            level = self.scale.number(sheet, (*keys, "level"), level, _OFF_WORDS)
             if level is None:
-                self._unknown_level(sheet, (*keys, "level"), word)
                 return None
-        if level is not None and self.levels_known and not self.levels.allows(level):
-            self._off_the_scale(sheet, (*keys, "level"), level)
-            return None
         settled = self._ready[setting] = SkillSetting(level, setting.concurrent, setting.off)
         return settled
-
-    def _off_the_scale(self, sheet: Sheet, keys: Keys, level: int) -> None:
-        sheet.fault(
-            "schema.range",
-            keys,
-            f"The level {level} is not within {self.levels.best} (best) to "
-            f"{self.levels.worst} (worst).",
-            "Write disabled for a skill that is assigned but switched off."
-            if level == 0
-            else "Write a level of the scale, or one of its names.",
-        )
-
-    def _unknown_level(self, sheet: Sheet, keys: Keys, word: str) -> None:
-        if not word[:1].isalpha():
-            sheet.fault(
-                "schema.type",
-                keys,
-                "This is text, and neither a level's number nor its name.",
-                "Write a whole number without quotes, or a level's name.",
-            )
-        elif self.levels_known:
-            known = (*filter(safe, self.levels.names), *Off)
-            sheet.fault(
-                "schema.unknown_level",
-                keys,
-                f"There is no level{named(word) or ' of this name'}.",
-                sheet.faults.suggestion(word, known, f"Known are {', '.join(known)}."),
-            )

@@ -44,17 +44,20 @@ class Names:
     code: str
     known: Mapping[Any, object]
     complete: bool
+    hint: str = ""
+    """What to do about an unknown name that has no near spelling."""
 
     def check(self, sheet: Sheet, name: str | None, keys: Keys, *, on_key: bool = False) -> bool:
         """Tell whether ``name`` is known; None refers to nothing."""
         if name is None or name in self.known:
             return True
         if self.complete:
+            otherwise = self.hint or f"Declare the {self.what} first."
             sheet.fault(
                 self.code,
                 Spot(keys, on_key),
                 f"There is no {self.what}{named(name) or ' of this name'}.",
-                sheet.faults.suggestion(name, self.known, f"Declare the {self.what} first."),
+                sheet.faults.suggestion(name, self.known, otherwise),
             )
         return False
 

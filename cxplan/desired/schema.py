@@ -15,8 +15,9 @@ from typing import Any
 from cxplan.desired.blocks import PROFILE, TEAM, profile_file, team_file
 from cxplan.desired.content import Content
 from cxplan.desired.faults import TOP, Sheet, Spot
-from cxplan.desired.fields import Shape, unsupported
+from cxplan.desired.fields import Shape
 from cxplan.desired.guards import GUARDS, guards_file
+from cxplan.desired.overrides import OVERRIDE, override_file
 from cxplan.desired.terms import MODES, SKILLS, TENANT, modes_file, skills_file, tenant_file
 from cxplan.desired.text import like_secret, secret_fault
 
@@ -33,16 +34,15 @@ class Kind(StrEnum):
     OVERRIDE = "override"
 
 
-_READERS: dict[Kind, tuple[Shape, Callable[[dict[str, Any]], Content]]] = {
+_READERS: dict[Kind, tuple[Shape, Callable[[dict[str, Any]], Content | None]]] = {
     Kind.TENANT: (TENANT, tenant_file),
     Kind.SKILLS: (SKILLS, skills_file),
     Kind.MODES: (MODES, modes_file),
     Kind.PROFILE: (PROFILE, profile_file),
     Kind.TEAM: (TEAM, team_file),
     Kind.GUARDS: (GUARDS, guards_file),
+    Kind.OVERRIDE: (OVERRIDE, override_file),
 }
-
-_LATER = {Kind.OVERRIDE: "Take the file out of the folder until a later version reads it."}
 
 
 def kind_of(sheet: Sheet, data: dict[str, Any]) -> Kind | None:
@@ -51,7 +51,7 @@ def kind_of(sheet: Sheet, data: dict[str, Any]) -> Kind | None:
     A key that is a field of another kind here does not count: a team may name a profile.
     """
     present = [kind for kind in Kind if kind in data]
-    fields = {kind: _READERS[kind][0].fields for kind in present if kind in _READERS}
+    fields = {kind: _READERS[kind][0].fields for kind in present}
     kinds = [
         kind
         for kind in present
@@ -75,9 +75,6 @@ def kind_of(sheet: Sheet, data: dict[str, Any]) -> Kind | None:
 
 def read_content(sheet: Sheet, kind: Kind, data: dict[str, Any]) -> Content | None:
     """Return what a file says, or None where nothing of it can be used; faults are reported."""
-    if kind in _LATER:
-        unsupported(sheet, Spot((kind,), on_key=True), kind, _LATER[kind])
-        return None
     shape, content = _READERS[kind]
     found = shape.read(sheet, (), data)
     return content(found) if found is not None else None

@@ -17,7 +17,6 @@ from cxplan.desired.fields import (
     name,
     one_of,
     time_zone,
-    unsupported,
     whole,
     word,
 )
@@ -46,7 +45,12 @@ def _api_version(sheet: Sheet, keys: Keys, value: Any) -> str | None:
 
 def _api(sheet: Sheet, keys: Keys, value: Any) -> str | None:
     if value == "admin":
-        unsupported(sheet, Spot(keys), "admin", f"Write {API}.")
+        sheet.fault(
+            "language.unsupported",
+            keys,
+            '"admin" is not supported by this version yet.',
+            f"Write {API}.",
+        )
         return None
     found: str | None = one_of(API)(sheet, keys, value)
     return found

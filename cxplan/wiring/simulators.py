@@ -58,7 +58,7 @@ def _spec(wanted: Simulation, now: datetime) -> TenantSpec:
     if wanted.declarations is None:
         spec = random_spec(wanted.agents, wanted.seed, now)
     else:
-        spec = spec_of(wanted.declarations, resolve(wanted.declarations), now)
+        spec = spec_of(wanted.declarations, resolve(wanted.declarations).at(now), now)
     return drift(spec, wanted.drift, wanted.seed)
 
 

@@ -32,6 +32,7 @@ from tests.cli.kit import TENANT_YAML, Bench, Done, bench
 AGENT = "/api/v2/agents/1001"
 SKILLS = "/api/v2/agents/1001/skills"
 LISTING = "/api/v2/skills"
+MODES = "/api/v2/work-modes"
 WRITE = "/api/v2/agents/1001/workmodes"
 TOKEN = "/oauth/token"
 
@@ -72,7 +73,6 @@ FILES = {
 }
 """1001 is to be changed, 1002 is as it should be."""
 
-ASKING = FILES | {"catalogue.yaml": 'skills:\n  voice: {id: "s-voice"}\n  chat:  {id: "s-chat"}\n'}
 """The same with limits that only the tenant's own list of skills knows."""
 
 

@@ -26,9 +26,8 @@ from tests.bad.certificates import Authority
 from tests.bad.conditions import MARK
 from tests.bad.kit import (
     AGENT,
-    ASKING,
-    FILES,
     LISTING,
+    MODES,
     PROFILE,
     SKILLS,
     TOKEN,
@@ -187,21 +186,16 @@ def assert_listing_refused(on: Stage, path: str, page: dict[str, Any], reason: s
         assert_command_refused(on, 10, reason)
 
 
-def files(path: str) -> dict[str, str]:
-    """Files that make plan read that listing."""
-    return FILES if path == SKILLS else ASKING
-
-
 @BOTH
 @pytest.mark.parametrize(("link", "reason"), [row[1:] for row in LINKS], ids=ids(LINKS))
 def test_a_link_to_elsewhere(
     staged: Staged, trusted: Authority, path: str, link: str, reason: str
 ) -> None:
     options = Options(tls=trusted.server("good"))
-    with staged(files=files(path), options=options, ca=trusted.bundle) as on:
+    with staged(options=options, ca=trusted.bundle) as on:
         assert_listing_refused(on, path, {"nextPageUri": link}, reason)
         asked = [entry.path for entry in on.log()]
-        assert set(asked) <= {TOKEN, AGENT, SKILLS, LISTING, *others()}
+        assert set(asked) <= {TOKEN, AGENT, SKILLS, LISTING, MODES, *others()}
         assert asked.count(path) == 2  # once in each of two commands
 
 
@@ -215,13 +209,13 @@ def others() -> set[str]:
 def test_a_listing_that_goes_wrong(
     staged: Staged, path: str, page: dict[str, Any], reason: str
 ) -> None:
-    with staged(files=files(path)) as on:
+    with staged() as on:
         assert_listing_refused(on, path, page, reason)
 
 
 @BOTH
 def test_n31_an_empty_link_is_the_end(staged: Staged, path: str) -> None:
-    with staged(files=files(path)) as on:
+    with staged() as on:
         on.on.simulator.world.add_rule(Rule("GET", path, merge={"nextPageUri": ""}))
         assert_accepted(on)
 

@@ -16,7 +16,7 @@ import pytest
 from cxplan.simulator.rules import Rule
 from tests.bad import bounded
 from tests.bad.conditions import GROWTH_KIB
-from tests.bad.kit import AGENT, ASKING, FILES, LISTING, SKILLS, TOKEN, WRITE, Stage, stage
+from tests.bad.kit import AGENT, FILES, LISTING, SKILLS, TOKEN, WRITE, Stage, stage
 from tests.cli.kit import Done
 
 SECONDS = 60
@@ -125,7 +125,7 @@ def test_a_million_brackets_in_a_string_are_no_depth(
 def test_an_answer_for_all_that_is_too_much(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: Rule, code: int, reason: str
 ) -> None:
-    with stage(tmp_path, capsys, files=ASKING) as on:
+    with stage(tmp_path, capsys) as on:
         done = bad_plan(on, rule)
         assert (done.code, done.codes()) == (code, [reason])
 

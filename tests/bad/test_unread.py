@@ -59,7 +59,8 @@ def test_one_of_two_hundred(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         assert statuses(document) == {"0001": "ready", "0002": "unread", "0003": "ready"}
         counts = document["summary"]
         assert (counts["agents"], counts["unread"], counts["unchanged"]) == (200, 1, 197)
-        assert {guard["basis"]["unread"] for guard in document["guards"]} == {1}
+        counted = [g["basis"]["unread"] for g in document["guards"] if "unread" in g["basis"]]
+        assert set(counted) == {1}
         assert "a0002 (0002, Many) could not be read" in on.run("plan").out
         before = on.on.simulator.world.agent("0002")
         done = on.run("apply", "p.json", "--json", writes=("audit",))

@@ -7,14 +7,32 @@ from typing import Any
 
 import pytest
 
-from cxplan.core.checks import Judge, judge_for, needs_tenant_list
+from cxplan.core.checks import Judge, judge_for
 from cxplan.core.diff import changed, diff, state_of
 from cxplan.core.findings import Finding
 from cxplan.core.ids import SkillId
-from cxplan.core.live import ObservedAgent, ScheduleReading
+from cxplan.core.live import ListedSkill, ObservedAgent, ScheduleReading, TenantLists
 from cxplan.core.resolve import resolve
 from cxplan.core.rules import Policy, ShiftPolicy
-from tests.core.make import NOW, declarations, member, observed, schedule, shift, team, terms
+from tests.core.make import (
+    NOW,
+    SKILLS,
+    declarations,
+    member,
+    observed,
+    schedule,
+    shift,
+    team,
+    terms,
+)
+
+
+def listed_skills(maximums: dict[SkillId, int]) -> dict[SkillId, ListedSkill] | None:
+    """A list in which everything is known, or no list at all."""
+    if not maximums:
+        return None
+    known = {skill.id: ListedSkill() for skill in SKILLS.values()}
+    return known | {key: ListedSkill(maximum=number) for key, number in maximums.items()}
 
 
 def judged(
@@ -29,8 +47,8 @@ def judged(
     files = declarations(team(member("a", wanted, mode=mode)))
     if policy is not None:
         files = replace(files, guards=replace(files.guards, shifts=policy))
-    (agent,) = resolve(files)
-    judge: Judge = judge_for(files, NOW, listed or {}, needs_etag=True)
+    (agent,) = resolve(files).agents
+    judge: Judge = judge_for(files, NOW, TenantLists(listed_skills(listed or {})), needs_etag=True)
 
     def read() -> ScheduleReading:
         assert reading is not None, "the schedule was read where it does not matter"
@@ -117,10 +135,3 @@ def test_schedules_are_asked_only_where_they_matter() -> None:
     live = observed(skills={"voice": (5, 1)})
     found = judged({"voice": 3}, live, policy=strict, reading=schedule(shift(2, 2)))
     assert found["shift.skillsOffShift"].verdict == "defer"
-
-
-def test_the_tenants_list_is_needed_where_the_catalogue_states_no_limit() -> None:
-    files = declarations(team(member("a")))
-    assert needs_tenant_list(files)
-    complete = {n: replace(s, max_concurrent=1) for n, s in files.skills.items()}
-    assert not needs_tenant_list(replace(files, skills=complete))

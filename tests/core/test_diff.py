@@ -28,7 +28,7 @@ ABSENT = SkillSetting(off=Off.ABSENT)
 
 
 def desired(skills: dict[str, Any], mode: str | None = None) -> DesiredAgent:
-    (agent,) = resolve(declarations(team(member("a", skills, mode=mode))))
+    (agent,) = resolve(declarations(team(member("a", skills, mode=mode)))).agents
     return agent
 
 
@@ -154,7 +154,7 @@ def test_reached_tells_not_held_from_held_and_off(
 
 
 def test_exclusive_removes_what_is_held_actively_and_not_declared() -> None:
-    (agent,) = resolve(declarations(team(member("a", {"chat": (None, 2)}, exclusive=True))))
+    (agent,) = resolve(declarations(team(member("a", {"chat": (None, 2)}, exclusive=True)))).agents
     live = observed(skills={"voice": (5, 1), "chat": (3, 2), "mail": (0, 0)})
     (change,) = changes(agent, live)
     assert (change.path, change.op.value, change.before, change.after) == (
@@ -168,7 +168,7 @@ def test_exclusive_removes_what_is_held_actively_and_not_declared() -> None:
 
 
 def test_a_skill_that_the_catalogue_does_not_know_goes_under_its_id() -> None:
-    (agent,) = resolve(declarations(team(member("a", exclusive=True))))
+    (agent,) = resolve(declarations(team(member("a", exclusive=True)))).agents
     live = observed(skills={"voice": (5, 1)})
     strange = replace(live, skills=(replace(live.skills[0], skill_id=SkillId("skill-99")),))
     (change,) = changes(agent, strange)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cxplan.core.meaning import source_digest
 from cxplan.core.model import (
     Declarations,
     DesiredAgent,
@@ -12,7 +13,7 @@ from cxplan.core.model import (
     Off,
     SkillSetting,
 )
-from cxplan.core.resolve import resolve, source_digest
+from cxplan.core.resolve import resolve
 from tests.core.make import declarations, member, profile, team
 
 DISABLED = SkillSetting(off=Off.DISABLED)
@@ -20,7 +21,7 @@ ABSENT = SkillSetting(off=Off.ABSENT)
 
 
 def one(value: Declarations) -> DesiredAgent:
-    (agent,) = resolve(value)
+    (agent,) = resolve(value).agents
     return agent
 
 
@@ -88,7 +89,7 @@ def test_following_the_shift_and_exclusive_come_from_the_last_layer_that_names_t
         team(member("a"), member("b", mode="training", exclusive=False), profile="p"),
         profiles=(base,),
     )
-    first, second = resolve(value)
+    first, second = resolve(value).agents
     assert isinstance(first.work_mode, FollowShift)
     assert first.exclusive is not None
     assert (first.exclusive.layer.name, first.exclusive.keys) == ("p", ("exclusive",))
@@ -104,7 +105,7 @@ def test_what_no_layer_names_is_unmanaged() -> None:
 
 def test_agents_are_ordered_by_id_whatever_the_files_say() -> None:
     first, second = member("b"), member("a")
-    assert [a.key for a in resolve(declarations(team(first, second)))] == ["a", "b"]
+    assert [a.key for a in resolve(declarations(team(first, second))).agents] == ["a", "b"]
 
 
 def test_source_digest_tells_meaning_not_layout() -> None:
@@ -113,7 +114,7 @@ def test_source_digest_tells_meaning_not_layout() -> None:
     other = declarations(team(member("a", {"voice": 3}), member("b")))
 
     def of(value: Declarations) -> str:
-        return source_digest(value, resolve(value))
+        return source_digest(resolve(value))
 
     assert of(one_team) == of(moved)
     assert of(one_team) != of(other)

@@ -1,9 +1,9 @@
-"""The whole example of the language, without what this version refuses, as declarations."""
+"""The whole example of the language as declarations."""
 
 from __future__ import annotations
 
-import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -26,31 +26,33 @@ from cxplan.core.model import (
     Layer,
     LayerKind,
     Levels,
+    Match,
     Member,
     Off,
+    Override,
     Profile,
     SkillSetting,
     Source,
     Team,
 )
-from cxplan.core.rules import GuardSettings, Limit, Policy, ShiftPolicy
+from cxplan.core.rules import (
+    Coverage,
+    Freeze,
+    GuardSettings,
+    Limit,
+    OverrideRules,
+    Policy,
+    ShiftPolicy,
+)
 from cxplan.desired.source import FolderSource
 
 EXAMPLE = Path(__file__).parent / "example"
-
-REFUSED = re.compile(
-    r"^ *(?:protected).*\n"
-    r"|^  (?:minCoverage|totalConcurrent|overrides|freeze):.*\n(?:    .*\n)*",
-    re.MULTILINE,
-)
 
 
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
     folder = tmp_path / "desired"
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("overrides"))
-    for path in folder.rglob("*.yaml"):
-        path.write_text(REFUSED.sub("", path.read_text()))
+    shutil.copytree(EXAMPLE, folder)
     return folder
 
 
@@ -72,10 +74,11 @@ def member(
     profile: str | None = None,
     mode: str | None = None,
     declared: dict[SkillName, SkillSetting] | None = None,
+    protected: bool = False,
 ) -> Member:
     layer = Layer(LayerKind.MEMBER, key, file, ("members", key))
     block = Block(layer, WorkModeName(mode) if mode else None, declared or {})
-    return Member(AgentKey(key), AgentId(id_), block, profile)
+    return Member(AgentKey(key), AgentId(id_), block, profile, protected=protected)
 
 
 EAST, MANILA, ACADEMY = (
@@ -109,6 +112,7 @@ TEAMS = (
                 "agent-0004",
                 "billing-senior",
                 declared=skills(payments_pci_en=SkillSetting(1)),
+                protected=True,
             ),
             member(
                 EAST,
@@ -182,6 +186,38 @@ PROFILES = (
     profile("tech-core", skills(tech_voice_en=SkillSetting(5), tech_chat_en=SkillSetting(5, 2))),
 )
 
+
+def override(name: str, file: str, declared: dict[SkillName, SkillSetting]) -> Block:
+    return Block(Layer(LayerKind.OVERRIDE, name, f"overrides/{file}", ("set",)), None, declared)
+
+
+OVERRIDES = (
+    Override(
+        "CHG-1057",
+        datetime(2026, 11, 16, 14, tzinfo=UTC),
+        datetime(2026, 11, 30, 14, tzinfo=UTC),
+        Match(agents=frozenset({AgentKey("a.okafor")})),
+        override(
+            "CHG-1057", "CHG-1057-okafor-retention.yaml", skills(retention_voice_en=SkillSetting(5))
+        ),
+        "Covers retention while M. Hale is on leave",
+        "CHG-1057",
+        "billing-ops",
+    ),
+    Override(
+        "CHG-1042",
+        datetime(2026, 11, 26, 13, tzinfo=UTC),
+        datetime(2026, 12, 1, 13, tzinfo=UTC),
+        Match(teams=frozenset({"Tech Manila"}), exclude=frozenset({AgentKey("h.reyes")})),
+        override(
+            "CHG-1042", "CHG-1042-black-friday.yaml", skills(billing_chat_en=SkillSetting(18, 2))
+        ),
+        "Black Friday to Cyber Monday chat cover",
+        "CHG-1042",
+        "wfm-intraday",
+    ),
+)
+
 EXPECTED = Declarations(
     tenant="acme-demo",
     api="availability-v2",
@@ -201,8 +237,23 @@ EXPECTED = Declarations(
         Limit(5, 5, 200),
         no_agent_without_skill=True,
         shifts=ShiftPolicy(Policy.DEFER, Policy.BLOCK, Policy.BLOCK, Policy.ALLOW, 15),
+        total_concurrent=8,
+        min_coverage=(
+            Coverage(SkillName("payments-pci-en"), 1),
+            Coverage(SkillName("billing-voice-en"), 3, level_at_least=5),
+        ),
+        freeze=(
+            Freeze(
+                "year end",
+                datetime(2026, 12, 24, 5, tzinfo=UTC),
+                datetime(2027, 1, 2, 5, tzinfo=UTC),
+                except_overrides=True,
+            ),
+        ),
+        overrides=OverrideRules(30, ("reason", "ticket", "owner")),
     ),
     time_zone="America/New_York",
+    overrides=OVERRIDES,
 )
 
 
@@ -252,7 +303,7 @@ def test_a_value_of_a_profile_is_located(
         ("a.okafor", (), "teams/billing-east.yaml:5:3"),
         ("b.lindqvist", ("profile",), "teams/billing-east.yaml:6:44"),
         ("c.ramirez", ("skills", "billing-voice-es", "level"), "teams/billing-east.yaml:10:25"),
-        ("e.novak", ("skills", "billing-chat-en", "level"), "teams/billing-east.yaml:19:24"),
+        ("e.novak", ("skills", "billing-chat-en", "level"), "teams/billing-east.yaml:20:24"),
         ("j.kaur", ("workMode",), "teams/billing-academy.yaml:7:42"),
         ("h.reyes", ("skills", "tech-chat-en", "concurrent"), "teams/tech-manila.yaml:7:68"),
         ("h.reyes", ("skills", "tech-chat-en", "level"), "teams/tech-manila.yaml:7:41"),
@@ -265,6 +316,34 @@ def test_a_value_of_a_member_is_located(
     members = {member.key: member for team in source.read().teams for member in team.members}
     layer = members[AgentKey(key)].block.layer
     assert str(source.locate(Source(layer, keys))) == place
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "place"),
+    [
+        ("CHG-1057", (), "CHG-1057-okafor-retention.yaml:9:1"),
+        ("CHG-1057", ("skills", "retention-voice-en"), "CHG-1057-okafor-retention.yaml:11:25"),
+        (
+            "CHG-1057",
+            ("skills", "retention-voice-en", "level"),
+            "CHG-1057-okafor-retention.yaml:11:25",
+        ),
+        ("CHG-1042", ("skills", "billing-chat-en"), "CHG-1042-black-friday.yaml:12:5"),
+        ("CHG-1042", ("skills", "billing-chat-en", "level"), "CHG-1042-black-friday.yaml:12:30"),
+        (
+            "CHG-1042",
+            ("skills", "billing-chat-en", "concurrent"),
+            "CHG-1042-black-friday.yaml:12:52",
+        ),
+        ("CHG-1042", ("workMode",), "CHG-1042-black-friday.yaml:10:1"),
+    ],
+)
+def test_a_value_of_an_override_is_located(
+    example: Path, name: str, keys: tuple[str, ...], place: str
+) -> None:
+    source = FolderSource(example)
+    (layer,) = (one.block.layer for one in source.read().overrides if one.name == name)
+    assert str(source.locate(Source(layer, keys))) == f"overrides/{place}"
 
 
 def test_what_was_read_is_located_even_when_the_file_changes(example: Path) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cxplan.core.ids import SkillName
 from cxplan.core.model import Levels, Off, SkillSetting
-from cxplan.core.rules import GuardSettings, Limit, Policy, ShiftPolicy
-from tests.desired.trees import MODES, PROFILE, SKILLS, TENANT, problems, read, team, tree, write
+from tests.desired.trees import (
+    MODES,
+    PROFILE,
+    SKILLS,
+    TENANT,
+    problems,
+    read,
+    team,
+    tree,
+    write,
+)
 
 CHAT = SkillName("chat")
 
@@ -72,46 +80,6 @@ def test_a_scale_may_have_its_best_end_above(tmp_path: Path) -> None:
     assert found.levels.better(5, 7)
 
 
-DEFAULTS = GuardSettings()
-
-
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [
-        (b"{}", DEFAULTS),
-        (b"{maxAgentsChanged: off}", replace(DEFAULTS, max_agents_changed=None)),
-        (b"{maxAgentsChanged: {}}", DEFAULTS),
-        (
-            b"{maxAgentsChanged: {percent: 5}}",
-            replace(DEFAULTS, max_agents_changed=Limit(5, 10, 1000)),
-        ),
-        (
-            b"{maxSkillsRemoved: {atMost: 5}}",
-            replace(DEFAULTS, max_skills_removed=Limit(10, 10, 5)),
-        ),
-        (
-            b"{maxSkillsRemoved: {percent: 0, orAtLeast: 0, atMost: 0}}",
-            replace(DEFAULTS, max_skills_removed=Limit(0, 0, 0)),
-        ),
-        (b"{noAgentWithoutSkill: off}", replace(DEFAULTS, no_agent_without_skill=False)),
-        (b"{noAgentWithoutSkill: deny}", DEFAULTS),
-        (
-            b"{shifts: {skillsOffShift: defer, graceMinutes: 0}}",
-            replace(DEFAULTS, shifts=ShiftPolicy(skills_off_shift=Policy.DEFER, grace_minutes=0)),
-        ),
-    ],
-)
-def test_guards_keep_their_defaults_for_what_is_left_out(
-    tmp_path: Path, written: bytes, meant: GuardSettings
-) -> None:
-    files = {**tree(), "guards.yaml": b"guards: " + written + b"\n"}
-    assert read(write(tmp_path, files)).guards == meant
-
-
-def test_without_a_guards_file_the_defaults_hold(tmp_path: Path) -> None:
-    assert read(write(tmp_path, tree())).guards == DEFAULTS
-
-
 def test_a_layer_may_follow_the_shift_and_be_exclusive(tmp_path: Path) -> None:
     profile = PROFILE + b"workMode: scheduled\nexclusive: true\n"
     files = tree(profile=profile, team=team(extra=b"    exclusive: false\n"))
@@ -122,27 +90,25 @@ def test_a_layer_may_follow_the_shift_and_be_exclusive(tmp_path: Path) -> None:
     assert member.block.exclusive is False
 
 
-UNSUPPORTED = {
-    "override": tree() | {"x.yaml": b"override: CHG-1\nfrom: 1\nmatch: 2\n"},
-    "protected": tree(team=team(extra=b"    protected: true\n")),
-    "admin": tree(tenant=TENANT.replace(b"availability-v2", b"admin")),
-    **{
-        guard: tree() | {"guards.yaml": b"guards: {" + guard.encode() + b": {atMost: 8}}\n"}
-        for guard in ("totalConcurrent", "minCoverage", "freeze", "overrides")
-    },
-}
+@pytest.mark.parametrize(("written", "meant"), [(b"", False), (b"true", True), (b"false", False)])
+def test_a_member_may_be_protected(tmp_path: Path, written: bytes, meant: bool) -> None:
+    files = tree(team=team(extra=b"    protected: " + written + b"\n" if written else b""))
+    (member,) = read(write(tmp_path, files)).teams[0].members
+    assert member.protected is meant
 
 
-@pytest.mark.parametrize("what", UNSUPPORTED)
-def test_what_this_version_does_not_do_is_refused_by_name(tmp_path: Path, what: str) -> None:
-    (problem,) = problems(write(tmp_path, UNSUPPORTED[what]))
+def test_the_admin_api_is_refused_by_name(tmp_path: Path) -> None:
+    files = tree(tenant=TENANT.replace(b"availability-v2", b"admin"))
+    (problem,) = problems(write(tmp_path, files))
     assert problem.code == "language.unsupported"
-    assert problem.summary == f'"{what}" is not supported by this version yet.'
-    assert problem.origin is not None
+    assert problem.summary == '"admin" is not supported by this version yet.'
+    assert str(problem.origin) == "tenant.yaml:3:6"
 
 
 REFUSED: dict[str, tuple[dict[str, bytes], str]] = {
     "another api": (tree(tenant=TENANT.replace(b"availability-v2", b"v3")), "schema.value"),
+    "protected as a word": (tree(team=team(extra=b"    protected: yes\n")), "schema.type"),
+    "a protected team": (tree(team=team(extra=b"protected: true\n")), "schema.unknown_key"),
     "exclusive as a word": (tree(profile=PROFILE + b"exclusive: yes\n"), "schema.type"),
     "an empty skill": (tree(team=team(skills=b"{chat: {}}")), "schema.type"),
     "a null skill": (tree(team=team(skills=b"{chat: null}")), "schema.type"),

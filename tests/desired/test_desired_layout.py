@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ from cxplan.core.model import (
     Layer,
     LayerKind,
     Levels,
+    Match,
     Member,
     Off,
+    Override,
     Profile,
     SkillSetting,
     Source,
@@ -59,6 +62,31 @@ def blocks(layer: Layer) -> st.SearchStrategy[Block]:
 
 
 @st.composite
+def overrides(draw: st.DrawFn, teams: tuple[Team, ...]) -> tuple[Override, ...]:
+    """Draw overrides that come one after the other and match the first of their agents."""
+    named = draw(st.lists(names, max_size=3, unique=True))
+    people = [(team, member) for team in teams for member in team.members]
+    found = []
+    for number, name in enumerate(named):
+        team, member = draw(st.sampled_from(people))
+        own = {**team.labels, **member.labels}
+        parts = draw(st.sets(st.sampled_from(["teams", "agents"]), min_size=1))
+        pairs = {*own.items(), *((label, "another") for label in own)} if own else set()
+        match = Match(
+            frozenset({team.name}) if "teams" in parts else frozenset(),
+            frozenset({member.key}) if "agents" in parts else frozenset(),
+            frozenset(pairs) if draw(st.booleans()) else frozenset(),
+            frozenset(one.key for _, one in people if one is not member and draw(st.booleans())),
+        )
+        layer = Layer(LayerKind.OVERRIDE, name, "", ("set",))
+        block = draw(blocks(layer).filter(lambda one: one.work_mode or one.skills))
+        start = datetime(2026, 11, 26, tzinfo=UTC) + timedelta(days=number)
+        end = start + timedelta(seconds=draw(st.integers(1, 86_400)))
+        found.append(Override(name, start, end, match, block, reason=draw(st.none() | names)))
+    return tuple(found)
+
+
+@st.composite
 def declarations(draw: st.DrawFn) -> Declarations:
     """Draw declarations whose layers name no file."""
     agents = draw(st.lists(ids, min_size=1, max_size=6, unique=True))
@@ -70,8 +98,20 @@ def declarations(draw: st.DrawFn) -> Declarations:
         layer = Layer(LayerKind.MEMBER, key, "", ("members", key))
         profile = draw(st.none() | st.sampled_from(PROFILES))
         labels = draw(st.dictionaries(names, names, max_size=1))
-        member = Member(AgentKey(key), AgentId(agent), draw(blocks(layer)), profile, labels)
+        member = Member(
+            AgentKey(key), AgentId(agent), draw(blocks(layer)), profile, labels, draw(st.booleans())
+        )
         members[draw(st.sampled_from(team_names))].append(member)
+    teams = tuple(
+        Team(
+            name,
+            draw(blocks(Layer(LayerKind.TEAM, name, ""))),
+            tuple(members[name]),
+            draw(st.none() | st.sampled_from(PROFILES)),
+            labels=draw(st.dictionaries(names, names, max_size=1)),
+        )
+        for name in sorted(team_names)
+    )
     return Declarations(
         "acme-demo",
         "availability-v2",
@@ -90,15 +130,8 @@ def declarations(draw: st.DrawFn) -> Declarations:
                 "senior", draw(blocks(Layer(LayerKind.PROFILE, "senior", ""))), "core"
             ),
         },
-        tuple(
-            Team(
-                name,
-                draw(blocks(Layer(LayerKind.TEAM, name, ""))),
-                tuple(members[name]),
-                draw(st.none() | st.sampled_from(PROFILES)),
-            )
-            for name in sorted(team_names)
-        ),
+        teams,
+        overrides=draw(overrides(teams)),
     )
 
 
@@ -151,6 +184,7 @@ def documents(draw: st.DrawFn, wanted: Declarations) -> list[dict[str, Any]]:
             for name, profile in wanted.profiles.items()
         ),
         *(team(draw, one) for one in wanted.teams),
+        *(override(draw, one) for one in wanted.overrides),
     ]
 
 
@@ -159,12 +193,38 @@ def team(draw: st.DrawFn, value: Team) -> dict[str, Any]:
         member.key: {
             **({} if str(member.id) == member.key else {"id": member.id}),
             **filled(profile=member.profile, labels=dict(member.labels)),
+            **({"protected": True} if member.protected else {}),
             **block(draw, member.block),
         }
         for member in value.members
     }
-    head = {"team": value.name, **filled(profile=value.profile), **block(draw, value.block)}
-    return {**head, "members": members}
+    own = filled(profile=value.profile, labels=dict(value.labels))
+    return {"team": value.name, **own, **block(draw, value.block), "members": members}
+
+
+def override(draw: st.DrawFn, value: Override) -> dict[str, Any]:
+    match: dict[str, Any] = {
+        part: sorted(getattr(value.match, part)) for part in ("teams", "agents", "exclude")
+    }
+    wanted: dict[str, list[str]] = {}
+    for label, one in sorted(value.match.labels):
+        wanted.setdefault(label, []).append(one)
+    match["labels"] = {label: some if some[1:] else some[0] for label, some in wanted.items()}
+    return {
+        "override": value.name,
+        "from": instant(draw, value.start),
+        "until": instant(draw, value.end),
+        "match": {key: part for key, part in match.items() if part},
+        "set": block(draw, value.block),
+        **filled(reason=value.reason),
+    }
+
+
+def instant(draw: st.DrawFn, value: datetime) -> str:
+    """Return one of the ways to write an instant."""
+    minutes = draw(st.integers(-14 * 60, 14 * 60))
+    text = value.astimezone(timezone(timedelta(minutes=minutes))).isoformat()
+    return text.replace("+00:00", draw(st.sampled_from(["Z", "+00:00", "-00:00"])))
 
 
 def dumped(value: Any, style: int, indent: str = "") -> str:
@@ -218,6 +278,7 @@ def without_files(found: Declarations) -> Declarations:
             )
             for one in found.teams
         ),
+        overrides=tuple(replace(one, block=without_file(one.block)) for one in found.overrides),
     )
 
 
@@ -225,7 +286,8 @@ def settings_of(found: Declarations) -> Iterator[tuple[Layer, SkillName, SkillSe
     members = [member.block for one in found.teams for member in one.members]
     profiles = [profile.block for profile in found.profiles.values()]
     teams = [one.block for one in found.teams]
-    for one in (*members, *profiles, *teams):
+    overrides = [one.block for one in found.overrides]
+    for one in (*members, *profiles, *teams, *overrides):
         for name, value in one.skills.items():
             yield one.layer, name, value
 

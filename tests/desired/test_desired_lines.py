@@ -31,7 +31,19 @@ members:
   c: {}
 """
 
+OVERRIDE = """\
+override: CHG-1057
+reason: Covers retention, 2 weeks   # not plain: a comma
+from:  "2026-11-16T09:00:00-05:00"   # quoted
+until: '2026-11-30T14:00:00Z'
+match: {labels: {site: "boston: 2"}}
+set:
+  skills:
+    chat: {level: standard, concurrent: 2}
+"""
+
 NOT_PLAIN = {
+    "a time without quotes": "from: 2026-11-16T09:00:00-05:00\n",
     "a list": "a:\n  - b\n",
     "a flow list": "a: [b]\n",
     "no value": "a:\n",
@@ -81,6 +93,15 @@ def test_a_file_of_plain_lines_takes_the_short_way() -> None:
     }
 
 
+def test_an_override_takes_the_short_way_and_its_times_are_text() -> None:
+    assert read_lines(OVERRIDE) is None
+    text = OVERRIDE.replace("retention, 2 weeks", "retention")
+    agree(text)
+    data = read_lines(text)
+    assert data is not None
+    assert (data["from"], data["until"]) == ("2026-11-16T09:00:00-05:00", "2026-11-30T14:00:00Z")
+
+
 @pytest.mark.parametrize("text", NOT_PLAIN.values(), ids=NOT_PLAIN)
 def test_any_doubt_is_left_to_the_events(text: str) -> None:
     assert read_lines(text) is None
@@ -120,7 +141,18 @@ LINES = st.lists(
         st.sampled_from(["", "  ", "    ", " "]),
         st.sampled_from(["a", "b", "k1", '"q k"', "'s'", "x.y", "true", "7", "NO", "a/b", "# c"]),
         st.sampled_from([": ", ": ", ":", "", " : "]),
-        st.sampled_from(["v", "7", '"s: #"', "two words", "{}", "{a: b}", "{a: {b: 1}, c: 'd'}"])
+        st.sampled_from(
+            [
+                "v",
+                "7",
+                '"s: #"',
+                '"2026-11-16T09:00:00Z"',
+                "two words",
+                "{}",
+                "{a: b}",
+                "{a: {b: 1}, c: 'd'}",
+            ]
+        )
         | st.sampled_from(["", "", "true", "null", "# c", "v # c", "v#c", "{a: b, a: c}", "010"]),
     ).map("".join),
     max_size=8,

@@ -55,6 +55,26 @@ def team(
     return b"\n".join(lines) + b"\n" + extra
 
 
+def override(
+    *,
+    name: bytes = b"CHG-1",
+    start: bytes = b'"2026-11-26T08:00:00-05:00"',
+    end: bytes = b'"2026-12-01T08:00:00-05:00"',
+    match: bytes = b"{agents: [a.okafor]}",
+    set: bytes = b"{skills: {chat: expert}}",  # noqa: A002 - the key in the file
+    extra: bytes = b"",
+) -> bytes:
+    """Return an override file: its five keys in lines 1 to 5, ``extra`` from 6."""
+    lines = (
+        b"override: " + name,
+        b"from: " + start,
+        b"until: " + end,
+        b"match: " + match,
+        b"set: " + set,
+    )
+    return b"\n".join(lines) + b"\n" + extra
+
+
 def tree(**changes: bytes | None) -> dict[str, bytes]:
     """Return the files of a valid desired state, with some replaced, or left out where None."""
     files: dict[str, bytes | None] = {

@@ -30,11 +30,10 @@ def a_plan(levels: list[int] | None = None) -> Plan:
     agents = []
     for number, level in enumerate(levels or [3, 5, 7, 9, 11]):
         status = list(Status)[number % 5]
-        (desired,) = resolve(
-            declarations(
-                team(member(f"m{number}", {"voice": level, "chat": (2, 2)}, mode="training"))
-            )
+        files = declarations(
+            team(member(f"m{number}", {"voice": level, "chat": (2, 2)}, mode="training"))
         )
+        (desired,) = resolve(files).agents
         live = observed(f"m{number}", {"voice": (level + 1, None), "mail": (1, 1)})
         changes = (
             () if status in {Status.UNREAD, Status.UNCHANGED} else diff(desired, live, terms())

@@ -13,6 +13,7 @@ from cxplan.core.errors import AuthError, Exit, TenantError, UnavailableError
 from cxplan.core.ids import AgentId, ETag, SkillId, WorkModeId
 from cxplan.core.live import (
     Assignment,
+    ListedSkill,
     MissingAgent,
     ObservedAgent,
     Schedule,
@@ -327,7 +328,7 @@ def test_a_link_that_leads_away_is_not_followed(link: Any, code: str) -> None:
         assert isinstance(reading, UnreadAgent)
         assert reading.code == code
         with pytest.raises(UnavailableError) as caught:
-            here.tenant.skill_maximums()
+            here.tenant.lists()
         assert (caught.value.problem.code, caught.value.exit_code) == (code, Exit.UNAVAILABLE)
     assert len(here.server.asked) == 4  # token, profile, one page each
 
@@ -384,13 +385,17 @@ def test_limits_come_from_every_page_of_the_skill_list() -> None:
             CATALOGUE: answer({"entities": entities, "nextPageUri": absolute}),
             f"{CATALOGUE}?c=1": answer({"entities": [skill(3, maximumConcurrentInteractions=0)]}),
         }
-        assert here.tenant.skill_maximums() == {"s1": 4, "s3": 0}
+        assert here.tenant.lists().skills == {
+            "s1": ListedSkill(maximum=4),
+            "s2": ListedSkill(),
+            "s3": ListedSkill(maximum=0),
+        }
 
 
 @pytest.mark.parametrize("status", [404, 405])
 def test_a_tenant_without_a_skill_list_has_no_limits(status: int) -> None:
     with stage({CATALOGUE: answer({}, status)}) as here:
-        assert here.tenant.skill_maximums() == {}
+        assert here.tenant.lists().skills is None
 
 
 @pytest.mark.parametrize(
@@ -406,7 +411,7 @@ def test_a_skill_list_that_cannot_be_read_ends_the_command(
     script: Any, kind: type[TenantError], code: str | None
 ) -> None:
     with stage({CATALOGUE: script}) as here, pytest.raises(kind) as caught:
-        here.tenant.skill_maximums()
+        here.tenant.lists()
     assert caught.value.problem.code == (code or "http.content_type")
     assert caught.value.problem.hint
 

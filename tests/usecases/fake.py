@@ -14,7 +14,7 @@ from cxplan.core.answers import Answer, AvailabilityEvent, Write
 from cxplan.core.document import plan_bytes
 from cxplan.core.errors import EvidenceError, Exit
 from cxplan.core.evidence import Actor, Closing, Head, Opening, RunStory, VerifyReport
-from cxplan.core.ids import AgentId, ETag, SkillId, WorkModeId
+from cxplan.core.ids import AgentId, ETag, WorkModeId
 from cxplan.core.live import (
     AgentReading,
     Assignment,
@@ -23,6 +23,7 @@ from cxplan.core.live import (
     Schedule,
     ScheduleReading,
     TenantIdentity,
+    TenantLists,
 )
 from cxplan.core.model import Declarations, Source
 from cxplan.core.plan import Plan
@@ -68,7 +69,7 @@ class FakeTenant:
 
     agents: dict[AgentId, ObservedAgent]
     schedules: dict[AgentId, ScheduleReading] = field(default_factory=dict)
-    maximums: dict[SkillId, int] = field(default_factory=dict)
+    listed: TenantLists = field(default_factory=TenantLists)
     readings: dict[AgentId, AgentReading] = field(default_factory=dict)
     """What a read answers in place of the state."""
     on_write: Callable[[Write, Callable[[], Answer]], Answer] | None = None
@@ -92,8 +93,8 @@ class FakeTenant:
     def schedule(self, agent_id: AgentId) -> ScheduleReading:
         return self.schedules.get(agent_id, Schedule())
 
-    def skill_maximums(self) -> Mapping[SkillId, int]:
-        return self.maximums
+    def lists(self) -> TenantLists:
+        return self.listed
 
     def write(self, change: Write, seen: ObservedAgent) -> Answer:
         self.writes.append(change)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import quote
 
 from cxplan.core.answers import Answer, AvailabilityEvent, Failure, Write
 from cxplan.core.errors import CxplanError, InvalidError, UnavailableError
-from cxplan.core.ids import AgentId, SkillId
+from cxplan.core.ids import AgentId
 from cxplan.core.live import (
     AgentReading,
     Assignment,
@@ -18,6 +18,7 @@ from cxplan.core.live import (
     Schedule,
     ScheduleReading,
     TenantIdentity,
+    TenantLists,
     UnreadableSchedule,
     UnreadAgent,
 )
@@ -27,6 +28,7 @@ from cxplan.ports import Clock
 from cxplan.tenant.availability import wire
 from cxplan.tenant.availability.answering import to_answer
 from cxplan.tenant.availability.bodies import event_body, update_body
+from cxplan.tenant.availability.listing import read_list
 from cxplan.tenant.connection import Connection, Limits
 from cxplan.tenant.grant import lacks
 from cxplan.tenant.headers import single, strong_etag
@@ -48,7 +50,6 @@ from cxplan.tenant.retry import Jitter, retry_after
 from cxplan.tenant.session import Http
 
 _NOT_FOUND = 404
-_NO_METHOD = 405
 _UNAUTHORIZED = 401
 _TOO_MANY = 429
 _UNAVAILABLE = 503
@@ -126,18 +127,13 @@ class AvailabilityTenant:
         profile = content(reply, "agent:read")
         etag = strong_etag(reply.headers)
         mode = wire.work_mode(profile, agent_id)
-        skills = self._skills(f"{path}/skills", lambda _: False)
+        skills = self._skills(f"{path}/skills")
         ordered = tuple(sorted(skills, key=lambda held: held.skill_id))
         return ObservedAgent(agent_id, etag, mode, ordered)
 
-    def _skills(self, endpoint: str, missing: Callable[[Reply], bool]) -> tuple[Assignment, ...]:
-        """Read a listing of skills; where its first page is ``missing``, there is none."""
-
+    def _skills(self, endpoint: str) -> tuple[Assignment, ...]:
         def load(target: str) -> Page[Assignment]:
-            reply = self._reads.get(target)
-            if target == endpoint and missing(reply):
-                return Page(())
-            return wire.skill_page(content(reply, "skill:read"))
+            return wire.skill_page(content(self._reads.get(target), "skill:read"))
 
         return read_all(load, self._site, endpoint, lambda held: held.skill_id)
 
@@ -156,26 +152,17 @@ class AvailabilityTenant:
         except Refused as refused:
             return UnreadableSchedule(f"{refused.trouble.code}: {refused.trouble.reason}")
 
-    def skill_maximums(self) -> Mapping[SkillId, int]:
-        """Return the concurrency limits of the tenant's skill list; empty where it has none.
+    def lists(self) -> TenantLists:
+        """Return the tenant's lists of skills and work modes.
 
         Raises:
-            AuthError: the list is forbidden.
-            UnavailableError: the list cannot be read whole.
+            AuthError: a list is forbidden.
+            UnavailableError: a list cannot be read whole, or is empty.
         """
-        try:
-            skills = self._skills(
-                self._path("skills"), lambda reply: reply.status in {_NOT_FOUND, _NO_METHOD}
-            )
-        except Forbidden as forbidden:
-            raise lacks(forbidden.scope) from None
-        except Refused as refused:
-            raise UnavailableError(
-                f"The tenant's list of skills cannot be read: {refused.trouble.reason}",
-                code=refused.trouble.code,
-                hint=refused.problem.hint,
-            ) from None
-        return {skill.skill_id: skill.maximum for skill in skills if skill.maximum is not None}
+        get, site = self._reads.get, self._site
+        skills = read_list(get, site, self._path("skills"), "skill:read", wire.listed_skills)
+        modes = read_list(get, site, self._path("work-modes"), "agent:read", wire.listed_modes)
+        return TenantLists(skills, modes)
 
     def write(self, change: Write, seen: ObservedAgent) -> Answer:
         """Send one PATCH at the tenant's pace, valid only against the ETag of ``seen``.

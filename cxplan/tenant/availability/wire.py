@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -24,11 +25,13 @@ from pydantic import (
 )
 
 from cxplan.core.ids import AgentId, ETag, SkillId, WorkModeId
-from cxplan.core.live import Assignment, ObservedAgent, Shift
+from cxplan.core.live import Assignment, ListedSkill, ObservedAgent, Shift
 from cxplan.tenant.messages import Refused, Trouble
 from cxplan.tenant.paging import Page
 
 Model = TypeVar("Model", bound=BaseModel)
+Entry = TypeVar("Entry", bound=BaseModel)
+Item = TypeVar("Item")
 
 _Id = Annotated[StrictStr, Field(min_length=1, max_length=256)] | Annotated[StrictInt, Field(ge=0)]
 _Count = Annotated[StrictInt, Field(ge=0)]
@@ -65,8 +68,19 @@ class _Skill(_Body):
     maximum: _Count | None = Field(default=None, alias="maximumConcurrentInteractions")
 
 
-class _SkillPage(_Body):
-    entities: list[_Skill] | None = None
+class _ListedSkill(_Body):
+    id: _Id = Field(alias="skillId")
+    name: StrictStr | None = None
+    maximum: _Count | None = Field(default=None, alias="maximumConcurrentInteractions")
+
+
+class _ListedMode(_Body):
+    id: _Id
+    name: StrictStr | None = None
+
+
+class _Listing(_Body, Generic[Entry]):
+    entities: list[Entry] | None = None
     following: StrictStr | None = Field(default=None, alias="nextPageUri")
     total: _Count | None = Field(
         default=None, validation_alias=AliasChoices("total", "totalRecords")
@@ -91,7 +105,9 @@ class _Update(_Body):
 
 
 _PROFILE = TypeAdapter(Profile)
-_SKILL_PAGE = TypeAdapter(_SkillPage)
+_HELD = TypeAdapter(_Listing[_Skill])
+_SKILLS = TypeAdapter(_Listing[_ListedSkill])
+_MODES = TypeAdapter(_Listing[_ListedMode])
 _SCHEDULE = TypeAdapter(_Schedule)
 _UPDATE = TypeAdapter(_Update)
 
@@ -124,15 +140,31 @@ def work_mode(profile: Any, asked: AgentId) -> WorkModeId | None:
 
 
 def skill_page(body: Any) -> Page[Assignment]:
-    """Return a page of assignments, or of the tenant's skills; None is an empty list.
+    """Return a page of an agent's assignments; None is an empty list.
 
     Raises:
         Refused: ``http.shape``.
     """
+    return _page(_HELD, body, _assignment)
+
+
+def listed_skills(body: Any) -> Page[tuple[SkillId, ListedSkill]]:
+    """Return a page of the tenant's skills; raises as ``skill_page``."""
+    return _page(_SKILLS, body, lambda s: (SkillId(str(s.id)), ListedSkill(s.name, s.maximum)))
+
+
+def listed_modes(body: Any) -> Page[tuple[WorkModeId, str | None]]:
+    """Return a page of the tenant's work modes; raises as ``skill_page``."""
+    return _page(_MODES, body, lambda mode: (WorkModeId(str(mode.id)), mode.name))
+
+
+def _page(
+    adapter: TypeAdapter[_Listing[Entry]], body: Any, item: Callable[[Entry], Item]
+) -> Page[Item]:
     if body is None:
         return Page(())
-    page = _checked(_SKILL_PAGE, body)
-    return Page(tuple(map(_assignment, page.entities or ())), page.following, page.total)
+    page = _checked(adapter, body)
+    return Page(tuple(map(item, page.entities or ())), page.following, page.total)
 
 
 def _assignment(skill: _Skill) -> Assignment:

@@ -6,17 +6,16 @@ from cxplan.core.errors import BlockedError, StaleError, UnapprovedError, Unavai
 from cxplan.core.guards import Basis, denial, denied, judge_guards
 from cxplan.core.instant import utc_text
 from cxplan.core.live import TenantIdentity
-from cxplan.core.model import Declarations, DesiredAgent
+from cxplan.core.meaning import source_digest
+from cxplan.core.model import Declarations
 from cxplan.core.plan import Plan, Status
-from cxplan.core.resolve import source_digest
+from cxplan.core.resolve import Resolved
 from cxplan.usecases.apply.world import ApplyWorld
 
 PLAN_AGAIN = "Run cxplan plan again and review what it shows."
 
 
-def refuse_unusable(
-    world: ApplyWorld, plan: Plan, declarations: Declarations, desired: tuple[DesiredAgent, ...]
-) -> None:
+def refuse_unusable(world: ApplyWorld, plan: Plan, resolved: Resolved) -> None:
     """Refuse a plan that is not of these files, too old, applied before, unread or guarded.
 
     Raises:
@@ -25,6 +24,7 @@ def refuse_unusable(
         UnavailableError: too much of the tenant was unread when it was made.
         BlockedError: a guard denies it.
     """
+    declarations = resolved.declarations
     _refuse_foreign(plan, declarations)
     if world.clock.now() >= plan.expires_at:
         raise UnapprovedError(
@@ -39,7 +39,7 @@ def refuse_unusable(
             code="plan.already_applied",
             hint="What was written does not come again. " + PLAN_AGAIN,
         )
-    if source_digest(declarations, desired) != plan.source.digest:
+    if source_digest(resolved) != plan.source.digest:
         raise StaleError(
             "The desired state has changed since the plan was made.",
             code="plan.stale_config",

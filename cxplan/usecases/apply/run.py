@@ -10,16 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cxplan.core.checks import judge_for, needs_tenant_list
+from cxplan.core.checks import judge_for
 from cxplan.core.errors import TenantError
 from cxplan.core.evidence import Actor, Opening
 from cxplan.core.instant import utc_millis, utc_text
 from cxplan.core.live import TenantIdentity, UnreadAgent
-from cxplan.core.model import Declarations, DesiredAgent
+from cxplan.core.model import Declarations
 from cxplan.core.plan import Plan
 from cxplan.core.record import reason_text, start_fields
 from cxplan.core.report import AgentReport, RunReport
-from cxplan.core.resolve import resolve
+from cxplan.core.resolve import Resolved, resolve
 from cxplan.ports import Run
 from cxplan.usecases.apply.agent import Executor, unready
 from cxplan.usecases.apply.events import Publisher
@@ -58,8 +58,8 @@ def apply_plan(world: ApplyWorld, request: ApplyRequest, load: Callable[[], Load
     """
     with world.ledger.lock(plan_id=request.label):
         loaded = load()
-        desired = resolve(loaded.declarations)
-        refuse_unusable(world, loaded.plan, loaded.declarations, desired)
+        resolved = resolve(loaded.declarations)
+        refuse_unusable(world, loaded.plan, resolved)
         if not loaded.plan.ready:
             return _nothing(loaded.plan)
         world.ledger.prepare()
@@ -68,7 +68,7 @@ def apply_plan(world: ApplyWorld, request: ApplyRequest, load: Callable[[], Load
         run = world.ledger.begin(_opening(world, request, loaded.plan), loaded.data)
         run.record("run.start", _start(world, request, loaded.plan, identity))
         gate = _gate(world, run, loaded.plan)
-        executor = _executor(world, run, gate, loaded, desired)
+        executor = _executor(world, run, gate, loaded, resolved)
         return Loop(world, run, executor, loaded.plan, gate, Publisher(world, run)).execute()
 
 
@@ -98,18 +98,18 @@ def _executor(
     run: Run,
     gate: Gate,
     loaded: Loaded,
-    desired: tuple[DesiredAgent, ...],
+    resolved: Resolved,
 ) -> Executor:
     declarations = loaded.declarations
-    listed = world.tenant.skill_maximums() if needs_tenant_list(declarations) else {}
+    now = world.clock.now()
     needs_etag = world.tenant.locking == "etag"
     return Executor(
         world,
         run,
         gate,
         reason_text(loaded.plan.plan_id),
-        judge_for(declarations, world.clock.now(), listed, needs_etag=needs_etag),
-        {agent.id: agent for agent in desired},
+        judge_for(declarations, now, world.tenant.lists(), needs_etag=needs_etag),
+        {agent.id: agent for agent in resolved.at(now)},
         declarations.guards.no_agent_without_skill,
     )
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
-from cxplan.core.checks import Judge, judge_for, needs_tenant_list
+from cxplan.core.checks import Judge, judge_for
 from cxplan.core.diff import Terms, changed, diff, state_of, terms_of
 from cxplan.core.document import sealed
 from cxplan.core.errors import Exit, worst
 from cxplan.core.findings import Finding, Verdict
 from cxplan.core.guards import Basis, judge_guards
 from cxplan.core.live import MissingAgent, ObservedAgent, TenantIdentity, UnreadAgent
+from cxplan.core.meaning import source_digest
 from cxplan.core.model import Declarations, DesiredAgent
 from cxplan.core.plan import (
     FilesRef,
@@ -26,7 +27,7 @@ from cxplan.core.plan import (
     phase_of,
     status_of,
 )
-from cxplan.core.resolve import resolve, source_digest
+from cxplan.core.resolve import resolve
 from cxplan.ports import Clock, DesiredSource, Progress, Tenant, Workers
 
 
@@ -59,11 +60,11 @@ def make_plan(world: World, request: PlanRequest, declarations: Declarations) ->
         TenantError: the tenant cannot be reached or refuses; no plan is better than half of one.
     """
     at = world.clock.now().replace(microsecond=0)
-    desired = resolve(declarations)
+    resolved = resolve(declarations)
+    desired = resolved.at(at)
     identity = world.tenant.connect(write=False)
-    listed = world.tenant.skill_maximums() if needs_tenant_list(declarations) else {}
     needs_etag = world.tenant.locking == "etag"
-    judge = judge_for(declarations, at, listed, needs_etag=needs_etag)
+    judge = judge_for(declarations, at, world.tenant.lists(), needs_etag=needs_etag)
     planner = _Planner(world, judge, terms_of(declarations, world.source.locate))
     world.progress.start("Reading agents", len(desired))
     found = tuple(_listed(planner, world, desired, request.width))
@@ -78,7 +79,7 @@ def make_plan(world: World, request: PlanRequest, declarations: Declarations) ->
             created_at=at,
             evaluated_at=at,
             expires_at=at + request.valid_for,
-            source=FilesRef(request.commit, source_digest(declarations, desired)),
+            source=FilesRef(request.commit, source_digest(resolved)),
             managed=len(desired),
             agents=found,
             guards=judge_guards(declarations.guards, affected_by(found), _basis(desired, found)),
