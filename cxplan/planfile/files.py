@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from cxplan.core.canonical import StrictJsonError, canonical, parse_json
 from cxplan.core.document import document_digest, plan_bytes
-from cxplan.core.errors import InvalidError, UnapprovedError
+from cxplan.core.errors import UnapprovedError
 from cxplan.core.plan import FORMAT_VERSION, KIND, Plan, plan_id_of
+from cxplan.files.regular import open_regular, write_file
 from cxplan.planfile.convert import plan_of
 from cxplan.planfile.schema import MalformedPlan, plan_part
 
@@ -61,69 +60,13 @@ def write_plan(path: Path, plan: Plan) -> None:
     Raises:
         InvalidError: a symlink, FIFO or folder stands there, or the folder cannot be written.
     """
-    write_file(path, plan_bytes(plan))
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write ``data`` whole or not at all; mode 0600.
-
-    Raises:
-        InvalidError: as ``write_plan``.
-    """
-    refuse_odd(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise InvalidError(
-            f"Cannot write {path}: {error.strerror}.",
-            code="path.unwritable",
-            hint="Name a file in a folder that exists and can be written.",
-        ) from None
-
-
-def refuse_odd(path: Path) -> None:
-    """Refuse an output path where something other than a regular file stands.
-
-    Raises:
-        InvalidError: a symlink, FIFO, device or folder is there.
-    """
-    try:
-        mode = path.lstat().st_mode
-    except OSError:
-        return
-    if not stat.S_ISREG(mode):
-        raise InvalidError(
-            f"{path} is no regular file; cxplan does not replace it.",
-            code="path.type",
-            hint="Name another file.",
-        )
+    write_file(path, (plan_bytes(plan),))
 
 
 def _read(path: Path) -> bytes:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        raise InvalidError(
-            f"Cannot read {path}: {error.strerror}.",
-            code="path.unreadable" if path.exists() and not path.is_symlink() else "path.type",
-            hint="Name a plan file that cxplan plan -o wrote.",
-        ) from None
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode):
-        os.close(handle)
-        raise InvalidError(
-            f"{path} is no regular file.", code="path.type", hint="Name a plan file."
-        )
+    handle = open_regular(path, "Name a plan file that cxplan plan -o wrote.")
     with os.fdopen(handle, "rb") as file:
-        if found.st_size > MAX_BYTES:
+        if os.fstat(handle).st_size > MAX_BYTES:
             raise _refused(str(path), "plan.too_large", f"is over {MAX_BYTES >> 20} MiB")
         return file.read()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from cxplan.core.diff import CONCURRENT, LEVEL, WORK_MODE, Change, Value
 from cxplan.core.ids import OFF, WorkModeId
@@ -53,3 +54,12 @@ def columns(rows: Sequence[Sequence[str]], gap: int = 2) -> list[str]:
 def count(number: int, noun: str) -> str:
     """Return ``1 agent`` or ``2 agents``, thousands separated."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def span_text(passed: timedelta) -> str:
+    """Return a time that has passed in its two largest units, such as ``3 d 4 h``."""
+    hours, minutes = divmod(passed // timedelta(minutes=1), 60)
+    days, hours = divmod(hours, 24)
+    parts = ((days, "d"), (hours, "h"), (minutes, "min"))
+    found = [f"{number:,} {unit}" for number, unit in parts if number]
+    return " ".join(found[:2]) or "less than a minute"
