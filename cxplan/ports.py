@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from cxplan.core.address import Origin
 from cxplan.core.answers import Answer, AvailabilityEvent, Write
 from cxplan.core.evidence import Closing, Head, Opening, RunStory, VerifyReport
+from cxplan.core.history import History
 from cxplan.core.ids import AgentId
 from cxplan.core.live import (
     AgentReading,
@@ -198,3 +199,14 @@ class Workers(Protocol):
         self, function: Callable[[Item], Result], items: Iterable[Item], *, width: int
     ) -> Iterator[Result]:
         """Yield ``function(item)`` in the order of ``items``, at most ``width`` under way."""
+
+
+class Memory(Protocol):
+    """What the sealed runs of a ledger say of themselves, unverified."""
+
+    def last_values(self) -> History:
+        """Return what a run last wrote or confirmed of each value; nothing for no ledger.
+
+        Raises:
+            EvidenceError: the ledger or a journal in it cannot be read.
+        """

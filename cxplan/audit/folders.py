@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from cxplan.audit import disk
 from cxplan.audit.refusal import shown
 from cxplan.audit.schema import UUID
-from cxplan.core.errors import InvalidError
+from cxplan.core.errors import EvidenceError, InvalidError
 
 OPEN_SUFFIX = ".open"
 _NAME = re.compile(rf"(\d{{6,9}})-({UUID})", re.ASCII)
@@ -50,6 +51,27 @@ def listing(root: int) -> Listing:
     unsealed = tuple(name for name in names if name.endswith(OPEN_SUFFIX))
     known = {found.folder for found in sealed} | set(unsealed)
     return Listing(tuple(sorted(sealed)), unsealed, tuple(n for n in names if n not in known))
+
+
+def names_in(root: int) -> Listing:
+    """Return the names in the open ledger folder ``root``.
+
+    Raises:
+        EvidenceError: ``audit.folder``: it cannot be listed.
+    """
+    try:
+        return listing(root)
+    except OSError as error:
+        raise folder_error(f"it cannot be listed: {disk.reason(error)}") from None
+
+
+def folder_error(why: str) -> EvidenceError:
+    """Return the error of a ledger folder that cannot be used."""
+    return EvidenceError(
+        f"The ledger's folder cannot be used: {why}.",
+        code="audit.folder",
+        hint="Name a folder that can be read and written with --audit.",
+    )
 
 
 def _sealed(name: str) -> Name | None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from cxplan.audit import disk, envelope, lock
 from cxplan.audit.bundle import KEEP, BundleRun, contents
-from cxplan.audit.folders import Listing, run_of
+from cxplan.audit.folders import Listing, folder_error, names_in, run_of
 from cxplan.audit.keys import SigningKey
 from cxplan.audit.reading import read_story
 from cxplan.audit.refusal import shown
 from cxplan.audit.review import Trust, review
 from cxplan.audit.schema import Digest, Place
-from cxplan.audit.sealed import folder_error, names_in, read_sealed, sealed_runs
+from cxplan.audit.sealed import read_sealed, sealed_runs
 from cxplan.audit.statement import opening as said_at_opening
 from cxplan.core.errors import EvidenceError, UnapprovedError
 from cxplan.core.evidence import Head, Opening, RunStory, VerifyReport

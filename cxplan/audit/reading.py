@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from cxplan.audit import disk
-from cxplan.audit.folders import Name, choose
+from cxplan.audit.folders import Name, choose, folder_error, names_in
 from cxplan.audit.records import RECORDS_LIMIT, read_line
-from cxplan.audit.refusal import Refused
-from cxplan.audit.sealed import folder_error, names_in, read_sealed
+from cxplan.audit.refusal import Refused, unreadable_evidence
+from cxplan.audit.sealed import read_sealed
 from cxplan.core.canonical import parse_json
-from cxplan.core.errors import EvidenceError, InvalidError
+from cxplan.core.errors import InvalidError
 from cxplan.core.evidence import RunStory
 
 RECORDS = "records.jsonl"
@@ -56,10 +56,4 @@ def _records(root: int, name: Name) -> Iterator[Mapping[str, Any]]:
             read_line(line, f"{place}:{number}")
             yield parse_json(line)
     except Refused as refused:
-        failure = refused.failure
-        raise EvidenceError(
-            f"The records cannot be read: {failure.summary}.",
-            code=failure.code,
-            address=failure.place,
-            hint="Run `cxplan audit verify`; it says everything that is wrong with the ledger.",
-        ) from None
+        raise unreadable_evidence("The records", refused) from None

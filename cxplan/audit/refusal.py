@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cxplan.core.errors import EvidenceError
 from cxplan.core.evidence import VerifyFailure
 
 SHOWN = 80
@@ -14,6 +15,17 @@ class Refused(Exception):
         """Keep the three as one value."""
         super().__init__(f"{code} {place}: {summary}")
         self.failure = VerifyFailure(code, place, summary)
+
+
+def unreadable_evidence(subject: str, refused: Refused) -> EvidenceError:
+    """Return the error of a command that cannot go on because ``subject`` was refused."""
+    failure = refused.failure
+    return EvidenceError(
+        f"{subject} cannot be read: {failure.summary}.",
+        code=failure.code,
+        address=failure.place,
+        hint="Run `cxplan audit verify`; it says everything that is wrong with the ledger.",
+    )
 
 
 def shown(text: str) -> str:

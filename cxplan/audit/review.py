@@ -13,10 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from cxplan.audit import disk
-from cxplan.audit.folders import Listing, choose, run_of
+from cxplan.audit.folders import Listing, choose, names_in, run_of
 from cxplan.audit.keys import PublicKey
 from cxplan.audit.refusal import shown
-from cxplan.audit.sealed import names_in
 from cxplan.audit.verify import Checked, check_bundle
 from cxplan.core.errors import EvidenceError, InvalidError, UnapprovedError
 from cxplan.core.evidence import Completeness, Head, VerifyFailure, VerifyReport

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxplan.audit import disk, envelope
-from cxplan.audit.folders import Listing, Name, listing
-from cxplan.audit.refusal import Refused
+from cxplan.audit.folders import Name, folder_error, names_in
+from cxplan.audit.refusal import Refused, unreadable_evidence
 from cxplan.audit.schema import SealStatement
 from cxplan.audit.statement import STATEMENT, head_of, read
-from cxplan.core.errors import EvidenceError
 from cxplan.core.evidence import Head
 
 
@@ -25,27 +24,6 @@ class Sealed:
 
     statement: SealStatement
     head: Head
-
-
-def names_in(root: int) -> Listing:
-    """Return the names in the open ledger folder ``root``.
-
-    Raises:
-        EvidenceError: ``audit.folder``: it cannot be listed.
-    """
-    try:
-        return listing(root)
-    except OSError as error:
-        raise folder_error(f"it cannot be listed: {disk.reason(error)}") from None
-
-
-def folder_error(why: str) -> EvidenceError:
-    """Return the error of a ledger folder that cannot be used."""
-    return EvidenceError(
-        f"The ledger's folder cannot be used: {why}.",
-        code="audit.folder",
-        hint="Name a folder that can be read and written with --audit.",
-    )
 
 
 def sealed_runs(path: Path) -> Iterator[Sealed]:
@@ -73,13 +51,7 @@ def read_sealed(root: int, name: Name) -> Sealed:
     try:
         found = _read(root, name)
     except Refused as refused:
-        failure = refused.failure
-        raise EvidenceError(
-            f"The bundle {name.folder} cannot be read: {failure.summary}.",
-            code=failure.code,
-            address=failure.place,
-            hint="Run `cxplan audit verify`; it says everything that is wrong with the ledger.",
-        ) from None
+        raise unreadable_evidence(f"The bundle {name.folder}", refused) from None
     return found
 
 

@@ -1,0 +1,104 @@
+"""The last values of a ledger, read from its sealed runs, unverified; implements ``ports.Memory``.
+
+Loads no cryptography: ``plan`` asks too. Journals are read line by line, and only the outcomes
+that wrote or confirmed something are parsed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from cxplan.audit import disk
+from cxplan.audit.folders import Listing, Name, folder_error, names_in
+from cxplan.audit.records import LINE_LIMIT, RECORDS_LIMIT
+from cxplan.audit.refusal import Refused, unreadable_evidence
+from cxplan.core.canonical import StrictJsonError, parse_json
+from cxplan.core.history import CONFIRMING, OUTCOME, Confirmed, History, confirmed, history_of
+
+RECORDS = "records.jsonl"
+
+_OUTCOME = f'"kind":"{OUTCOME}"'.encode()
+_CONFIRMING = tuple(f'"outcome":"{word}"'.encode() for word in sorted(CONFIRMING))
+
+
+class LedgerMemory:
+    """What the sealed runs of the ledger in one folder last wrote or confirmed.
+
+    A run that is open, or was killed, counts for nothing here.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Keep the folder; nothing is read yet."""
+        self._root = root
+
+    def last_values(self) -> History:
+        """Return the last value of everything that a sealed run wrote or confirmed.
+
+        A ledger that does not exist holds none.
+
+        Raises:
+            EvidenceError: the folder or a run's journal cannot be read.
+        """
+        return history_of(self._outcomes())
+
+    def open_runs(self) -> tuple[str, ...]:
+        """Return the folders of the runs that are not sealed; what they wrote is not counted.
+
+        Raises:
+            EvidenceError: the folder cannot be read.
+        """
+        return tuple(name for _, names in self._ledger() for name in names.open)
+
+    def _outcomes(self) -> Iterator[Confirmed]:
+        for root, names in self._ledger():
+            for name in names.sealed:
+                yield from _outcomes_of(root, name)
+
+    def _ledger(self) -> Iterator[tuple[int, Listing]]:
+        """Yield the open folder and the names in it, once; nothing where there is no folder."""
+        try:
+            with disk.folder(self._root) as root:
+                yield root, names_in(root)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise folder_error(disk.reason(error)) from None
+
+
+def _outcomes_of(root: int, name: Name) -> Iterator[Confirmed]:
+    place = f"{name.folder}/{RECORDS}"
+    try:
+        with (
+            disk.subfolder(root, name.folder, name.folder) as inside,
+            disk.regular(RECORDS, place, limit=RECORDS_LIMIT, parent=inside) as fd,
+        ):
+            for number, line in enumerate(_lines(fd, place), start=1):
+                found = _outcome(line, name.run_id, f"{place}:{number}")
+                if found is not None:
+                    yield found
+    except Refused as refused:
+        raise unreadable_evidence("The records", refused) from None
+
+
+def _lines(fd: int, place: str) -> Iterator[bytes]:
+    try:
+        with os.fdopen(fd, "rb", closefd=False) as stream:
+            while line := stream.readline(LINE_LIMIT + 1):
+                yield line
+    except OSError as error:
+        raise disk.unreadable(place, error) from None
+
+
+def _outcome(line: bytes, run_id: str, place: str) -> Confirmed | None:
+    if not (line.startswith(b'{"') and line.endswith(b"}\n") and b'"kind":"' in line):
+        raise Refused("audit.form", place, "not a line in the form that cxplan writes")
+    if _OUTCOME not in line or not any(word in line for word in _CONFIRMING):
+        return None
+    try:
+        return confirmed(parse_json(line), run_id)
+    except StrictJsonError as error:
+        raise Refused("audit.json", place, str(error)) from None
+    except ValueError as error:
+        raise Refused("audit.record", place, str(error)) from None

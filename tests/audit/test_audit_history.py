@@ -1,0 +1,170 @@
+"""The last values of a ledger: which lines count, in which order, and what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cxplan.audit.history import LedgerMemory
+from cxplan.core.canonical import signed_form
+from cxplan.core.errors import EvidenceError
+from tests.audit.samples import uuid
+
+AT = "2026-11-22T12:00:00.000Z"
+AGENT = "agent-0001"
+
+
+def outcome(value: int, outcome: str = "applied", **changed: Any) -> bytes:
+    change = {
+        "path": "skills/chat/level",
+        "skillId": "s-chat",
+        "before": 5,
+        "after": value,
+        "because": {"file": "team.yaml", "line": 1, "layer": "member"},
+    }
+    fields = {"kind": "agent.outcome", "agentId": AGENT, "outcome": outcome, "changes": [change]}
+    return line(fields | changed)
+
+
+def line(fields: dict[str, Any]) -> bytes:
+    return signed_form({"i": 1, "prev": "0" * 64, "at": AT} | fields) + b"\n"
+
+
+START = line({"kind": "run.start", "commit": None})
+END = line({"kind": "run.end", "exit": 0})
+
+
+def bundle(ledger: Path, number: int, *lines: bytes, suffix: str = "") -> Path:
+    folder = ledger / f"{number:06d}-{uuid(number)}{suffix}"
+    folder.mkdir(parents=True)
+    (folder / "records.jsonl").write_bytes(b"".join([START, *lines, END]))
+    return folder
+
+
+def values(ledger: Path) -> dict[str, tuple[object, str]]:
+    return {
+        f"{agent}/{last.path}": (last.value, last.run_id)
+        for agent, found in LedgerMemory(ledger).last_values().items()
+        for last in found.values()
+    }
+
+
+def test_a_ledger_that_is_not_there_remembers_nothing(tmp_path: Path) -> None:
+    memory = LedgerMemory(tmp_path / "audit")
+    assert memory.last_values() == {}
+    assert memory.open_runs() == ()
+
+
+def test_runs_count_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    bundle(tmp_path, 10, outcome(3))
+    bundle(tmp_path, 9, outcome(4))
+    bundle(tmp_path, 8, outcome(5, agentId="agent-0002"))
+    assert values(tmp_path) == {
+        "agent-0001/skills/chat/level": (3, uuid(10)),
+        "agent-0002/skills/chat/level": (5, uuid(8)),
+    }
+
+
+def test_only_what_was_written_or_confirmed_counts(tmp_path: Path) -> None:
+    bundle(tmp_path, 1, outcome(3, "alreadyThere"))
+    rest = [outcome(9, word) for word in ("unknown", "failed", "conflict", "deferred", "unread")]
+    bundle(
+        tmp_path, 2, *rest, line({"kind": "agent.intent", "agentId": AGENT, "outcome": "applied"})
+    )
+    assert values(tmp_path) == {"agent-0001/skills/chat/level": (3, uuid(1))}
+
+
+def test_a_run_that_is_not_sealed_is_named_and_does_not_count(tmp_path: Path) -> None:
+    bundle(tmp_path, 1, outcome(3))
+    left = bundle(tmp_path, 2, outcome(9), suffix=".open")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "notes").mkdir()
+    assert values(tmp_path) == {"agent-0001/skills/chat/level": (3, uuid(1))}
+    assert LedgerMemory(tmp_path).open_runs() == (left.name,)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def put(data: bytes) -> Callable[[Path], None]:
+    def spoil(path: Path) -> None:
+        path.write_bytes(data)
+
+    return spoil
+
+
+def link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+SPOILED: list[tuple[Callable[[Path], None], str, str]] = [
+    (cut, "audit.form", ":3"),
+    (put(START + b"\n" + END), "audit.form", ":2"),
+    (put(b"\x00" * 100), "audit.form", ":1"),
+    (put(b"[1]\n"), "audit.form", ":1"),
+    (put(b"{}\n"), "audit.form", ":1"),
+    (put(START + outcome(3).replace(b'"after":3', b'"after":3,"after":4')), "audit.json", ":2"),
+    (put(START + outcome(3).replace(b":3,", b":,")), "audit.json", ":2"),
+    (put(START + outcome(3, changes=None)), "audit.record", ":2"),
+    (put(START + outcome(3, agentId=7)), "audit.record", ":2"),
+    (put(START + b'{"kind":"' + b"x" * 2**21 + b'"}\n'), "audit.form", ":2"),
+    (link, "path.symlink", ""),
+    (Path.unlink, "audit.missing", ""),
+]
+
+
+@pytest.mark.parametrize(("spoil", "code", "place"), SPOILED)
+def test_what_cannot_be_read_ends_with_a_place_and_what_to_do(
+    tmp_path: Path, spoil: Callable[[Path], None], code: str, place: str
+) -> None:
+    bundle(tmp_path, 1, outcome(3))
+    folder = bundle(tmp_path, 2, outcome(4))
+    spoil(folder / "records.jsonl")
+    with pytest.raises(EvidenceError) as caught:
+        LedgerMemory(tmp_path).last_values()
+    problem = caught.value.problem
+    assert problem.code == code
+    assert problem.address == f"{folder.name}/records.jsonl{place}"
+    assert "cxplan audit verify" in (problem.hint or "")
+
+
+def test_a_ledger_that_is_no_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "audit").write_text("")
+    with pytest.raises(EvidenceError) as caught:
+        LedgerMemory(tmp_path / "audit").last_values()
+    assert caught.value.problem.code == "audit.folder"
+
+
+def test_a_journal_is_never_held_whole(tmp_path: Path) -> None:
+    padding = {"message": "x" * 20_000}
+    lines = [outcome(n, **padding) for n in range(300)]
+    lines += [outcome(n, "deferred", **padding) for n in range(300)]
+    bundle(tmp_path, 1, *lines)
+    del lines
+    tracemalloc.start()
+    try:
+        assert values(tmp_path) == {"agent-0001/skills/chat/level": (299, uuid(1))}
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20
+
+
+def test_remembering_loads_no_cryptography() -> None:
+    program = (
+        "import sys; import cxplan.audit.history, cxplan.wiring.history;"
+        "print(sorted({m.partition('.')[0] for m in sys.modules}"
+        " & {'cryptography', 'securesystemslib', 'deepdiff'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
