@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from cxplan.core.address import Origin
 from cxplan.core.answers import Answer, AvailabilityEvent, Write
+from cxplan.core.due import Past
 from cxplan.core.evidence import Closing, Head, Opening, RunStory, VerifyReport
 from cxplan.core.history import History
 from cxplan.core.ids import AgentId
@@ -24,6 +25,7 @@ from cxplan.core.live import (
     TenantLists,
 )
 from cxplan.core.model import Declarations, Source
+from cxplan.core.outbox import Undelivered
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -134,11 +136,30 @@ class Run(Protocol):
         """
 
 
+class CutRun(Run, Protocol):
+    """A run that was cut off, opened again; it takes lines only after ``again``."""
+
+    @property
+    def plan(self) -> bytes:
+        """The plan, byte for byte."""
+
+    @property
+    def records(self) -> Sequence[Mapping[str, Any]]:
+        """The journal's complete lines as they were found: chained, and signed by nobody yet."""
+
+    def again(self, fields: Mapping[str, Any]) -> None:
+        """Append ``recovery.start``, which keeps what was torn at the journal's end.
+
+        Raises:
+            EvidenceError: it could not be written; the journal stays as it was.
+        """
+
+
 class Ledger(Protocol):
     """All runs of one tenant and writer."""
 
-    def lock(self, *, plan_id: str) -> AbstractContextManager[None]:
-        """Hold the ledger until the block ends.
+    def lock(self, *, plan_id: str, unsealed: bool = False) -> AbstractContextManager[None]:
+        """Hold the ledger until the block ends; ``unsealed`` is for who settles an unsealed run.
 
         Raises:
             LockedError: another run holds it; the message says who, since when, on which plan.
@@ -160,6 +181,26 @@ class Ledger(Protocol):
 
         Raises:
             EvidenceError: it could not be written; no PATCH may leave.
+        """
+
+    def undelivered(self) -> tuple[Undelivered, ...]:
+        """Return the events that no sealed run could deliver yet, the oldest first.
+
+        Raises:
+            EvidenceError: a journal cannot be read.
+        """
+
+    def cut_off(self) -> Sequence[str]:
+        """Return the ids of the unsealed runs: cut off, or under way where the lock is held."""
+
+    def reopen(self, run: str) -> CutRun | None:
+        """Return an unsealed run, its files checked; under ``lock`` with ``unsealed``, once.
+
+        None where it was cut off before it could have written: its folder is removed.
+
+        Raises:
+            InvalidError: ``run`` fits none or several runs, or one that is sealed.
+            EvidenceError: what lies in its folder is not what a run leaves.
         """
 
     def runs(self) -> Iterator[Head]:
@@ -201,11 +242,30 @@ class Workers(Protocol):
         """Yield ``function(item)`` in the order of ``items``, at most ``width`` under way."""
 
 
+class LeavableWorkers(Workers, Protocol):
+    """A pool whose work may be left behind once whoever waits has lost patience.
+
+    ``map`` then ends early, without what is still under way.
+    """
+
+    def briefly(
+        self, function: Callable[[Item], Result], items: Sequence[Item], *, seconds: float
+    ) -> tuple[Result | None, ...]:
+        """Return ``function(item)`` of each item, None where it took longer than ``seconds``."""
+
+
 class Memory(Protocol):
     """What the sealed runs of a ledger say of themselves, unverified."""
 
     def last_values(self) -> History:
         """Return what a run last wrote or confirmed of each value; nothing for no ledger.
+
+        Raises:
+            EvidenceError: the ledger or a journal in it cannot be read.
+        """
+
+    def past(self) -> Past:
+        """Return when each agent was last as the files wanted it, and what was deferred since.
 
         Raises:
             EvidenceError: the ledger or a journal in it cannot be read.

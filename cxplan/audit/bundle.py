@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cxplan.audit import disk, envelope
-from cxplan.audit.folders import OPEN_SUFFIX, folder_name
+from cxplan.audit.folders import OPEN_SUFFIX, folder_name, ways_on
 from cxplan.audit.journal import Journal
 from cxplan.audit.keys import SigningKey
 from cxplan.audit.planned import PLAN_LIMIT, agents_of, refuse_expired
@@ -39,11 +39,6 @@ from cxplan.core.evidence import Closing, Head
 from cxplan.ports import Clock
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-KEEP = (
-    "Keep the folder as evidence and start a new ledger folder with --audit for now: "
-    "this version has no command yet that goes on with such a run or seals it."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +128,12 @@ def _remove_folder(root: int, name: str) -> None:
 class BundleRun:
     """An open run; implements ``ports.Run``. ``record`` is thread-safe, ``seal`` is not."""
 
-    def __init__(self, root: int, held: Contents, key: SigningKey, clock: Clock) -> None:
-        """Make the folder in the open ledger folder ``root``.
-
-        Raises:
-            EvidenceError: it could not be written; nothing of it stays.
-        """
+    def __init__(
+        self, root: int, held: Contents, key: SigningKey, folder: int, journal: Journal
+    ) -> None:
+        """Take over the open ``folder`` of a run in the open ledger folder ``root``."""
         self._root, self._held, self._key = root, held, key
-        self._folder, journal = make_folder(root, held)
-        self._journal = Journal(journal, Walk(sha256_hex(held.opening), RECORDS), clock)
+        self._folder, self._journal = folder, journal
 
     @property
     def id(self) -> str:
@@ -155,7 +147,12 @@ class BundleRun:
             EvidenceError: ``audit.write``; what it speaks of must not happen.
             ValueError: a line that no journal may hold, which is a bug.
         """
-        self._journal.append(kind, fields)
+        try:
+            self._journal.append(kind, fields)
+        except EvidenceError as error:
+            said = error.problem
+            hint = f"{said.hint} {ways_on(self.id)}"
+            raise EvidenceError(said.summary, code=said.code, hint=hint) from None
 
     def seal(self, closing: Closing) -> Head:
         """Sign the bundle and give it its final name; ``run.end`` is written where it is missing.
@@ -185,28 +182,27 @@ class BundleRun:
             payload = seal_payload(sealing(held.predicate, closing, walk.totals()), digests)
             return payload, envelope.sign(payload, self._key)
         except Refused as refused:
-            raise _unsealed(refused.failure.summary) from None
+            raise self._unsealed(refused.failure.summary) from None
         except UnapprovedError as error:
-            raise _unsealed(str(error)) from None
+            raise self._unsealed(str(error)) from None
 
     def _put(self, data: bytes) -> None:
-        name = _name(self._held)
         try:
             with ExitStack() as undo:
                 disk.write_new(self._folder, STATEMENT, data)
                 undo.callback(disk.remove, self._folder, STATEMENT)
-                os.rename(name + OPEN_SUFFIX, name, src_dir_fd=self._root, dst_dir_fd=self._root)
+                rename_sealed(self._root, _name(self._held))
                 undo.pop_all()
         except OSError as error:
-            raise _unsealed(disk.reason(error)) from None
-        try:
-            os.fsync(self._root)
-        except OSError as error:
-            raise EvidenceError(
-                f"The run is sealed, but it is not known to be on disk: {disk.reason(error)}.",
-                code="audit.seal",
-                hint="See that the disk works, then run `cxplan audit verify`.",
-            ) from None
+            raise self._unsealed(disk.reason(error)) from None
+        sync_sealed(self._root)
+
+    def _unsealed(self, why: str) -> EvidenceError:
+        return EvidenceError(
+            f"The run cannot be sealed: {why}.",
+            code="audit.seal",
+            hint=f"Its journal is whole and stays. {ways_on(self.id)}",
+        )
 
     def close(self) -> None:
         """Release the files of the run, sealed or not. May be called again."""
@@ -216,9 +212,33 @@ class BundleRun:
             self._folder = -1
 
 
-def _unsealed(why: str) -> EvidenceError:
-    return EvidenceError(
-        f"The run cannot be sealed: {why}.",
-        code="audit.seal",
-        hint=f"Its journal is whole and stays. {KEEP}",
-    )
+def begun(root: int, held: Contents, key: SigningKey, clock: Clock) -> BundleRun:
+    """Return a new run in the open ledger folder ``root``, its folder made.
+
+    Raises:
+        EvidenceError: it could not be written; nothing of it stays.
+    """
+    folder, journal = make_folder(root, held)
+    walk = Walk(sha256_hex(held.opening), RECORDS)
+    return BundleRun(root, held, key, folder, Journal(journal, walk, clock))
+
+
+def rename_sealed(root: int, name: str) -> None:
+    """Give the folder of a run whose statement is on disk its final name; raises ``OSError``."""
+    os.rename(name + OPEN_SUFFIX, name, src_dir_fd=root, dst_dir_fd=root)
+
+
+def sync_sealed(root: int) -> None:
+    """Force the final name of a bundle to disk.
+
+    Raises:
+        EvidenceError: ``audit.seal``: it is not known to be there.
+    """
+    try:
+        os.fsync(root)
+    except OSError as error:
+        raise EvidenceError(
+            f"The run is sealed, but it is not known to be on disk: {disk.reason(error)}.",
+            code="audit.seal",
+            hint="See that the disk works, then run `cxplan audit verify`.",
+        ) from None

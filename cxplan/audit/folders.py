@@ -47,7 +47,7 @@ def listing(root: int) -> Listing:
     """Return the names in the open folder ``root``; raises ``OSError``."""
     with os.scandir(root) as entries:
         names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
-    sealed = [found for name in names if (found := _sealed(name))]
+    sealed = [found for name in names if (found := sealed_name(name))]
     unsealed = tuple(name for name in names if name.endswith(OPEN_SUFFIX))
     known = {found.folder for found in sealed} | set(unsealed)
     return Listing(tuple(sorted(sealed)), unsealed, tuple(n for n in names if n not in known))
@@ -74,7 +74,8 @@ def folder_error(why: str) -> EvidenceError:
     )
 
 
-def _sealed(name: str) -> Name | None:
+def sealed_name(name: str) -> Name | None:
+    """Return ``name`` taken apart, None where it is not that of a sealed bundle."""
     parts = _NAME.fullmatch(name)
     if parts is None or folder_name(int(parts[1]), parts[2]) != name:
         return None
@@ -85,6 +86,15 @@ def run_of(folder: str) -> str:
     """Return the run id in the name of an open run's folder, or the name where it holds none."""
     parts = _NAME.fullmatch(folder.removesuffix(OPEN_SUFFIX))
     return parts[2] if parts else folder
+
+
+def ways_on(run: str) -> str:
+    """Return what to do about a run that was cut off, as the hint of a message."""
+    shown_run = shown(run)
+    return (
+        f"Go on with it: cxplan apply --resume {shown_run}. Or find out how its writes ended and "
+        f"seal it: cxplan recover {shown_run}."
+    )
 
 
 def choose(names: Listing, runs: Sequence[str]) -> Listing:

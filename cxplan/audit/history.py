@@ -7,18 +7,24 @@ that wrote or confirmed something are parsed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from cxplan.audit import disk
 from cxplan.audit.folders import Listing, Name, folder_error, names_in
 from cxplan.audit.records import LINE_LIMIT, RECORDS_LIMIT
 from cxplan.audit.refusal import Refused, unreadable_evidence
 from cxplan.core.canonical import StrictJsonError, parse_json
+from cxplan.core.due import START, Past, past_of
 from cxplan.core.history import CONFIRMING, OUTCOME, Confirmed, History, confirmed, history_of
+from cxplan.core.outbox import Undelivered, undelivered
 
 RECORDS = "records.jsonl"
+Found = TypeVar("Found")
 
+_START = f'"kind":"{START}"'.encode()
 _OUTCOME = f'"kind":"{OUTCOME}"'.encode()
 _CONFIRMING = tuple(f'"outcome":"{word}"'.encode() for word in sorted(CONFIRMING))
 
@@ -43,6 +49,22 @@ class LedgerMemory:
         """
         return history_of(self._outcomes())
 
+    def past(self) -> Past:
+        """Return when each agent was last as the files wanted it, and what was deferred since.
+
+        Raises:
+            EvidenceError: the folder or a run's journal cannot be read.
+        """
+        try:
+            return past_of(
+                _read(root, name, _settling)
+                for root, names in self._ledger()
+                for name in names.sealed
+            )
+        except ValueError as error:
+            refused = Refused("audit.record", str(self._root), str(error))
+            raise unreadable_evidence("The records", refused) from None
+
     def open_runs(self) -> tuple[str, ...]:
         """Return the folders of the runs that are not sealed; what they wrote is not counted.
 
@@ -51,10 +73,22 @@ class LedgerMemory:
         """
         return tuple(name for _, names in self._ledger() for name in names.open)
 
+    def undelivered(self) -> tuple[Undelivered, ...]:
+        """Return the events that no sealed run could deliver yet, the oldest first.
+
+        Raises:
+            EvidenceError: the folder or a run's journal cannot be read.
+        """
+        return undelivered(
+            (name.run_id, tuple(_read(root, name, _event)))
+            for root, names in self._ledger()
+            for name in names.sealed
+        )
+
     def _outcomes(self) -> Iterator[Confirmed]:
         for root, names in self._ledger():
             for name in names.sealed:
-                yield from _outcomes_of(root, name)
+                yield from _read(root, name, _Outcomes())
 
     def _ledger(self) -> Iterator[tuple[int, Listing]]:
         """Yield the open folder and the names in it, once; nothing where there is no folder."""
@@ -67,7 +101,9 @@ class LedgerMemory:
             raise folder_error(disk.reason(error)) from None
 
 
-def _outcomes_of(root: int, name: Name) -> Iterator[Confirmed]:
+def _read(
+    root: int, name: Name, read: Callable[[bytes, str, str], Found | None]
+) -> Iterator[Found]:
     place = f"{name.folder}/{RECORDS}"
     try:
         with (
@@ -75,7 +111,7 @@ def _outcomes_of(root: int, name: Name) -> Iterator[Confirmed]:
             disk.regular(RECORDS, place, limit=RECORDS_LIMIT, parent=inside) as fd,
         ):
             for number, line in enumerate(_lines(fd, place), start=1):
-                found = _outcome(line, name.run_id, f"{place}:{number}")
+                found = read(line, name.run_id, f"{place}:{number}")
                 if found is not None:
                     yield found
     except Refused as refused:
@@ -91,14 +127,46 @@ def _lines(fd: int, place: str) -> Iterator[bytes]:
         raise disk.unreadable(place, error) from None
 
 
-def _outcome(line: bytes, run_id: str, place: str) -> Confirmed | None:
+@dataclass(slots=True)
+class _Outcomes:
+    """Reads the outcomes of one run that wrote or confirmed something."""
+
+    rollback: str | None = None
+    """The run that this one took back, as its first line says."""
+
+    def __call__(self, line: bytes, run_id: str, place: str) -> Confirmed | None:
+        if _START in _formed(line, place):
+            found = _parsed(line, place).get("rollback")
+            self.rollback = found if isinstance(found, str) else None
+            return None
+        if _OUTCOME not in line or not any(word in line for word in _CONFIRMING):
+            return None
+        try:
+            return confirmed(_parsed(line, place), run_id, self.rollback)
+        except ValueError as error:
+            raise Refused("audit.record", place, str(error)) from None
+
+
+def _settling(line: bytes, _run_id: str, place: str) -> Mapping[str, Any] | None:
+    """Return a line that says whom a run looked at, or how an agent ended."""
+    _formed(line, place)
+    return _parsed(line, place) if _START in line or _OUTCOME in line else None
+
+
+def _formed(line: bytes, place: str) -> bytes:
     if not (line.startswith(b'{"') and line.endswith(b"}\n") and b'"kind":"' in line):
         raise Refused("audit.form", place, "not a line in the form that cxplan writes")
-    if _OUTCOME not in line or not any(word in line for word in _CONFIRMING):
-        return None
+    return line
+
+
+def _parsed(line: bytes, place: str) -> Mapping[str, Any]:
     try:
-        return confirmed(parse_json(line), run_id)
+        found: Mapping[str, Any] = parse_json(line)
     except StrictJsonError as error:
         raise Refused("audit.json", place, str(error)) from None
-    except ValueError as error:
-        raise Refused("audit.record", place, str(error)) from None
+    return found
+
+
+def _event(line: bytes, _run_id: str, place: str) -> Mapping[str, Any] | None:
+    """Return a line about an event, None for any other."""
+    return _parsed(line, place) if b'"kind":"event.' in line else None

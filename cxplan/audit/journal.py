@@ -72,12 +72,17 @@ class Journal:
         return line + b"\n"
 
     def _write(self, line: bytes) -> None:
-        """Count the line as failed until it is known to be on disk."""
+        """Count the line as failed until it is known to be on disk.
+
+        A disk that is nearly full takes a part; the next call then says what is wrong with it.
+        """
         self._closed = "a line was cut off"
+        left = memoryview(line)
         try:
-            if os.write(self._fd, line) == len(line):
-                os.fsync(self._fd)
-                self._closed = None
+            while left:
+                left = left[os.write(self._fd, left) :]
+            os.fsync(self._fd)
+            self._closed = None
         except OSError as error:
             self._closed = disk.reason(error)
         if self._closed is not None:

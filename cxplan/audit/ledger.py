@@ -8,18 +8,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cxplan.audit import disk, envelope, lock
-from cxplan.audit.bundle import KEEP, BundleRun, contents
-from cxplan.audit.folders import Listing, folder_error, names_in, run_of
+from cxplan.audit.bundle import BundleRun, begun, contents
+from cxplan.audit.folders import Listing, choose, folder_error, names_in, run_of, ways_on
+from cxplan.audit.history import LedgerMemory
 from cxplan.audit.keys import SigningKey
 from cxplan.audit.reading import read_story
 from cxplan.audit.refusal import shown
+from cxplan.audit.reopen import CutBundle, reopened
 from cxplan.audit.review import Trust, review
 from cxplan.audit.schema import Digest, Place
 from cxplan.audit.sealed import read_sealed, sealed_runs
 from cxplan.audit.statement import opening as said_at_opening
-from cxplan.core.errors import EvidenceError, UnapprovedError
+from cxplan.core.errors import EvidenceError, InvalidError, UnapprovedError
 from cxplan.core.evidence import Head, Opening, RunStory, VerifyReport
 from cxplan.core.instant import utc_text
+from cxplan.core.outbox import Undelivered
 from cxplan.ports import Clock, Ids
 
 PROBE_TYPE = "application/vnd.cxplan.probe"
@@ -58,8 +61,10 @@ class FileLedger:
         self._run: BundleRun | None = None
 
     @contextmanager
-    def lock(self, *, plan_id: str) -> Iterator[None]:
+    def lock(self, *, plan_id: str, unsealed: bool = False) -> Iterator[None]:
         """Hold the ledger until the block ends; its folder is made where it does not exist.
+
+        ``unsealed`` is for who is about to settle an unsealed run: one is then no refusal.
 
         Raises:
             LockedError: another run holds it; the message says who, since when, on which plan.
@@ -70,7 +75,8 @@ class FileLedger:
         try:
             since = utc_text(self._clock.now())
             with lock.held(root, owner=self._owner, plan_id=plan_id, since=since):
-                _refuse_unsealed(names_in(root))
+                if not unsealed:
+                    _refuse_unsealed(names_in(root))
                 self._held = root
                 try:
                     yield
@@ -136,8 +142,42 @@ class FileLedger:
             raise RuntimeError("a run begins under the ledger's lock, and once")
         key = self._signing_key()
         predicate = said_at_opening(opening, self._next_place(self._held))
-        self._run = BundleRun(self._held, contents(predicate, plan, key), key, self._clock)
+        self._run = begun(self._held, contents(predicate, plan, key), key, self._clock)
         return self._run
+
+    def cut_off(self) -> tuple[str, ...]:
+        """Return the ids of the unsealed runs; none where there is no ledger.
+
+        Raises:
+            EvidenceError: the folder cannot be read.
+        """
+        try:
+            with disk.folder(self._root) as root:
+                return tuple(run_of(name) for name in names_in(root).open)
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise folder_error(disk.reason(error)) from None
+
+    def reopen(self, run: str) -> CutBundle | None:
+        """Return an unsealed run, everything in it checked; nothing is added to it yet.
+
+        Must be called while ``lock`` is held with ``unsealed``, once; anything else is a bug.
+
+        Returns:
+            None where the run was cut off before it could have written: its folder is removed.
+
+        Raises:
+            InvalidError: ``run`` fits none or several runs, or one that is sealed.
+            EvidenceError: what lies in the folder is not what a run leaves.
+            UnapprovedError: there is no key.
+        """
+        if self._held is None or self._run is not None:
+            raise RuntimeError("a run is opened again under the ledger's lock, and once")
+        folder = _unsealed(names_in(self._held), run)
+        found = reopened(self._held, folder, self._signing_key(), self._clock)
+        self._run = found
+        return found
 
     def _next_place(self, root: int) -> Place:
         for name in names_in(root).sealed[-1:]:
@@ -153,6 +193,14 @@ class FileLedger:
             EvidenceError: a bundle's statement cannot be read.
         """
         return (sealed.head for sealed in sealed_runs(self._root))
+
+    def undelivered(self) -> tuple[Undelivered, ...]:
+        """Return the events that no sealed run could deliver yet, the oldest first.
+
+        Raises:
+            EvidenceError: a journal cannot be read.
+        """
+        return LedgerMemory(self._root).undelivered()
 
     def story(self, run: str) -> RunStory:
         """Return what a sealed run says of itself, unverified.
@@ -180,5 +228,26 @@ def _refuse_unsealed(names: Listing) -> None:
             f"The run {shown(run_of(name))} was begun and never sealed.",
             code="audit.unsealed",
             address=shown(name),
-            hint=KEEP,
+            hint=ways_on(run_of(name)),
         )
+
+
+def _cut_off(names: Listing) -> str:
+    runs = ", ".join(shown(run_of(name)) for name in names.open)
+    return f"Cut off: {runs}." if runs else "No run of this ledger is cut off."
+
+
+def _unsealed(names: Listing, run: str) -> str:
+    try:
+        chosen = choose(names, (run,))
+    except InvalidError as error:
+        raise InvalidError(
+            error.problem.summary, code=error.problem.code, hint=_cut_off(names)
+        ) from None
+    for name in chosen.open:
+        return name
+    raise InvalidError(
+        f"The run {shown(chosen.sealed[0].run_id)} is sealed; there is nothing left to settle.",
+        code="usage.run",
+        hint="See what it did with cxplan audit show.",
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cxplan.audit import disk
-from cxplan.audit.folders import Name, choose, folder_error, names_in
+from cxplan.audit.folders import Name, choose, folder_error, names_in, run_of, ways_on
 from cxplan.audit.records import RECORDS_LIMIT, read_line
 from cxplan.audit.refusal import Refused, unreadable_evidence
 from cxplan.audit.sealed import read_sealed
@@ -32,7 +32,7 @@ def read_story(path: Path, run: str) -> RunStory:
                 raise InvalidError(
                     "That run was begun and never sealed; it has no statement to show.",
                     code="audit.unsealed",
-                    hint="Its journal lies in its folder, one JSON object a line.",
+                    hint=ways_on(run_of(chosen.open[0])),
                 )
             name = chosen.sealed[0]
             sealed = read_sealed(root, name)
@@ -41,7 +41,7 @@ def read_story(path: Path, run: str) -> RunStory:
         raise folder_error(disk.reason(error)) from None
     said = sealed.statement.predicate
     actor = f"{said.actor.kind} {said.actor.id}"
-    return RunStory(sealed.head, actor, said.target.tenant, records)
+    return RunStory(sealed.head, actor, said.target.tenant, records, said.target.base_url)
 
 
 def _records(root: int, name: Name) -> Iterator[Mapping[str, Any]]:

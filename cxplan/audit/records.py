@@ -5,6 +5,11 @@ the line before without its newline; for the first line, of the payload of ``ope
 ``kind``. ``run.start`` is the first, ``run.end`` the last. After an agent's ``agent.intent`` comes
 its one ``agent.outcome``; a second intent of an agent (another try with a fresh ETag) may stand
 before that outcome, never after it. An outcome without an intent is one of nothing sent.
+
+A run that was cut off goes on with ``recovery.start``, once for each time that somebody began to
+settle it. ``recovery.outcome`` says what was found out about an intent that was left open; that
+agent's outcome still follows. Where the run was cut off before its ``run.start``, that line may
+come after ``recovery.start``, or never: then there is no intent either.
 """
 
 from __future__ import annotations
@@ -29,6 +34,7 @@ LINE_LIMIT = 2 * 1024 * 1024
 
 START, END = "run.start", "run.end"
 INTENT, OUTCOME = "agent.intent", "agent.outcome"
+RECOVERY, RECOVERED = "recovery.start", "recovery.outcome"
 OWN = frozenset({"i", "prev", "at", "kind"})
 """The members that the journal gives a line; the rest is its caller's."""
 
@@ -59,6 +65,8 @@ class Walk:
         self._whole = hashlib.sha256()
         self._unsettled: set[str] = set()
         self._settled: set[str] = set()
+        self._started = self._begun = False
+        self.recovered = False
         self.count = self.intents = self.outcomes = self.size = 0
         self.last = start
         self.kind = ""
@@ -113,18 +121,33 @@ class Walk:
         Raises:
             Refused: ``audit.order`` or ``audit.pairs``, with the line as its place.
         """
-        if (record.kind == START) != (self.count == 0):
-            raise Refused("audit.order", self._next, f"{START} is the first line and no other")
-        if self.kind == END:
-            raise Refused("audit.order", self._next, f"nothing follows {END}")
+        if misplaced := self._misplaced(record.kind):
+            raise Refused("audit.order", self._next, misplaced)
         if record.kind in {INTENT, OUTCOME} and record.agent in self._settled:
             raise Refused("audit.pairs", self._next, "this agent's outcome stands before this line")
+        if record.kind == RECOVERED and record.agent not in self._unsettled:
+            raise Refused("audit.pairs", self._next, "no open intent of this agent stands before")
+
+    def _misplaced(self, kind: str) -> str | None:
+        """Return why a line of this kind may not stand next, or None."""
+        if (kind == START and self._begun) or (self.count == 0 and kind not in {START, RECOVERY}):
+            return f"{START} is the first line and no other"
+        if self.kind == END:
+            return f"nothing follows {END}"
+        if kind == INTENT and not self._started:
+            return f"no {START} stands before this intent"
+        if kind == RECOVERED and not self.recovered:
+            return f"no {RECOVERY} stands before this line"
+        return None
 
     def add(self, line: bytes, record: Record) -> None:
         """Count a line that was checked."""
         self.count += 1
         self.last = sha256_hex(line)
         self.kind = record.kind
+        self._started |= record.kind == START
+        self._begun |= record.kind != RECOVERY
+        self.recovered |= record.kind == RECOVERY
         self._whole.update(line + b"\n")
         self.size += len(line) + 1
         if record.agent is not None:
@@ -204,7 +227,7 @@ def _taken_apart(value: Any) -> Record:
     number = value["i"]
     if not _KIND.fullmatch(kind) or type(number) is not int:
         raise ValueError("kind or number")
-    about_agent = kind.startswith("agent.")
+    about_agent = kind.startswith("agent.") or kind == RECOVERED
     return Record(
         number=number,
         previous=_text(value["prev"]),

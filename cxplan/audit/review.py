@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from cxplan.audit import disk
-from cxplan.audit.folders import Listing, choose, names_in, run_of
+from cxplan.audit.folders import Listing, choose, names_in, run_of, ways_on
 from cxplan.audit.keys import PublicKey
 from cxplan.audit.refusal import shown
 from cxplan.audit.verify import Checked, check_bundle
@@ -134,10 +134,9 @@ def _newest(root: int, names: Listing, checked: list[Checked], trust: Trust) -> 
 
 def _stray(names: Listing) -> Iterator[VerifyFailure]:
     for name in names.open:
-        run = shown(run_of(name))
-        yield VerifyFailure(
-            "audit.unsealed", shown(name), f"the run {run} was begun and not sealed"
-        )
+        run = run_of(name)
+        summary = f"the run {shown(run)} was begun and not sealed. {ways_on(run)}"
+        yield VerifyFailure("audit.unsealed", shown(name), summary)
     for name in names.strange:
         yield VerifyFailure("audit.name", shown(name), "this is not the name of a bundle")
 

@@ -34,6 +34,7 @@ audit.order           ``run.start`` is not first, or ``run.end`` not last
 audit.pairs           an intent without exactly one outcome after it
 audit.agents          outcomes and plan are not about the same agents
 audit.counts          the seal's counts differ from the records
+audit.recovered       the records tell of a recovery, and the seal does not
 audit.ledgerId        a bundle of another ledger (told by ``review``, as are all that follow)
 audit.sequence        a bundle is missing, or two have one place
 audit.previous        a bundle does not follow the one before it
@@ -195,6 +196,8 @@ class _Check:
             there = files.place(RECORDS)
             raise Refused("audit.counts", there, "the seal's counts differ from the records")
         walk.finish(agents, seal.predicate.summary)
+        if walk.recovered and not seal.predicate.run.recovered:
+            raise Refused("audit.recovered", files.place(STATEMENT), "the run was cut off before")
 
     def _read_seal(self, files: _Files) -> SealStatement:
         place = files.place(STATEMENT)

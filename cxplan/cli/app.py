@@ -19,7 +19,7 @@ EXIT_HELP = """\b
 Exit codes:
   0    ok            done, or nothing to do
   1    internal      a bug in cxplan
-  2    changes       with --detailed-exitcode: an agent is ready
+  2    changes       with --detailed-exitcode: an agent is ready, or drift
   3    invalid       usage, desired state, settings or an output path
   4    blocked       a guard denies, or agents are blocked by a check
   5    partial       an agent that was ready is not as desired
@@ -39,11 +39,17 @@ Exit codes:
 LAZY = {
     "apply": ("cxplan.cli.applying", "Execute a saved plan, or plan, ask and execute."),
     "audit": ("cxplan.cli.auditing", "Check and read the signed bundles of past runs."),
+    "drift": ("cxplan.cli.drifting", "Show what moved on the tenant since cxplan wrote it."),
     "demo": ("cxplan.cli.demo", "Tell the whole story on a simulated tenant."),
+    "doctor": ("cxplan.cli.doctoring", "Check address, clock, credentials, key and ledger."),
+    "explain": ("cxplan.cli.explaining", "Show an agent's values and the lines that made them."),
     "keys": ("cxplan.cli.keys", "Make the key that seals bundles."),
     "plan": ("cxplan.cli.planning", "Show what would change, checked against shifts and limits."),
-    "show": ("cxplan.cli.planning", "Show a plan file, offline."),
+    "recover": ("cxplan.cli.recovering", "Find out how a cut-off run ended, and seal it."),
+    "rollback": ("cxplan.cli.rolling", "Plan the way back from a run."),
+    "show": ("cxplan.cli.planning", "Show a plan or a snapshot, offline."),
     "simulate": ("cxplan.cli.simulating", "Stand in for a tenant, on this machine only."),
+    "snapshot": ("cxplan.cli.snapshotting", "Read the live state of the agents into a file."),
     "validate": ("cxplan.cli.planning", "Read the desired state and report every error."),
 }
 """Every command's module and short help; a test holds the help against the command's own."""

@@ -8,116 +8,88 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cxplan.cli.loading import Loader, Way
 from cxplan.cli.options import command
 from cxplan.cli.session import Result, Session
-from cxplan.core.errors import InvalidError, UnapprovedError
 
 if TYPE_CHECKING:
-    from cxplan.core.plan import Plan
     from cxplan.core.report import RunReport
-    from cxplan.ports import Tenant
     from cxplan.usecases.apply import Loaded
-    from cxplan.wiring.signals import StopSignals
 
 
 @click.argument("plan", required=False)
+@click.option("--resume", metavar="RUN", help="Go on with a run that was cut off.")
 @click.option("--auto-approve", is_flag=True, help="Without a plan file: plan, and do not ask.")
-def apply(session: Session, plan: str | None, auto_approve: bool) -> Result:
+@click.option("--only-due", is_flag=True, help="Only what time alone changed, or was deferred.")
+@click.option("--allow", multiple=True, metavar="GUARD=REASON", help="Pass a guard, by name.")
+@click.option("--strict", is_flag=True, help="A conflict for each agent whose ETag moved.")
+@click.option("--max-failures", metavar="N|P%", help="Stop once so many failed; 1 is the first.")
+@click.option("--max-rps", type=float, metavar="X", help="Writes in a second, 5 at most.")
+def apply(
+    session: Session,
+    plan: str | None,
+    auto_approve: bool,
+    allow: tuple[str, ...] = (),
+    *,
+    strict: bool = False,
+    max_failures: str | None = None,
+    max_rps: float | None = None,
+    resume: str | None = None,
+    only_due: bool = False,
+) -> Result:
     """Execute a saved plan, or plan, ask and execute.
 
     Every write carries the ETag of the state it was decided on; what somebody else changed since
     is not overwritten. The run is sealed into a signed bundle.
+
+    --only-due is for a timer: overrides that began or ended, shifts that began under scheduled, and
+    agents that a run deferred. What somebody changed, or the files newly want, is left.
     """
+    way = Way(plan, resume, auto_approve, only_due)
+    return _applied(session, way, _Limits(allow, strict, max_failures, max_rps))
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How far an apply may go, as it was written."""
+
+    allow: tuple[str, ...]
+    strict: bool
+    max_failures: str | None
+    max_rps: float | None
+
+
+def _applied(session: Session, way: Way, limits: _Limits) -> Result:
+    from cxplan.cli.asking import allowances, tolerance
     from cxplan.cli.progress import StderrProgress
-    from cxplan.usecases.apply import apply_plan
-    from cxplan.wiring import edges, evidence, system, verbs
+    from cxplan.usecases.apply import apply_plan, resume_run
+    from cxplan.wiring import applying, edges, evidence, system
     from cxplan.wiring.signals import StopSignals
 
-    _refuse_unasked(session, plan, auto_approve=auto_approve)
+    way.refuse_mixed(session)
+    allowed = allowances(limits.allow)
+    most = None if limits.max_failures is None else tolerance(limits.max_failures)
     evidence.require_key(session.settings)
     stop = StopSignals()
     progress = StderrProgress(session.screen, system.SystemClock(), notes=True)
-    tenant = edges.tenant(session.settings, session.environ)
-    world = verbs.apply_world(evidence.ledger(session.settings), tenant, progress, stop)
-    request = verbs.apply_request(session.environ, plan or "a new plan")
+    pace = edges.MOST_WRITES if limits.max_rps is None else limits.max_rps
+    tenant = edges.tenant(session.settings, session.environ, pace)
+    world = applying.apply_world(evidence.ledger(session.settings), tenant, progress, stop)
+    request = applying.apply_request(
+        session.environ, way.label, allowed, strict=limits.strict, tolerance=most
+    )
     with ExitStack() as signals:
-        loader = _Loader(session, tenant, plan, auto_approve, signals, stop)
-        report = apply_plan(world, request, loader.load)
+        loader = Loader(session, tenant, way, allowed, signals, stop)
+        if way.resume is None:
+            report = apply_plan(world, request, loader.load)
+        else:
+            report = resume_run(world, request, way.resume, loader.resumed)
     return _result(session, loader.loaded, report)
-
-
-def _refuse_unasked(session: Session, plan: str | None, *, auto_approve: bool) -> None:
-    if plan is not None and auto_approve:
-        raise InvalidError(
-            "A saved plan is approved by naming it; --auto-approve is for a plan made on the spot.",
-            hint="Leave out one of the two.",
-        )
-    if plan is None and not auto_approve and not session.interactive:
-        raise UnapprovedError(
-            "Nobody can be asked: there is no terminal.",
-            hint="Apply a reviewed plan with cxplan apply PLAN, or give --auto-approve.",
-        )
-
-
-@dataclass(slots=True)
-class _Loader:
-    """Gets the plan once the ledger is locked: from its file, or made and approved on the spot."""
-
-    session: Session
-    tenant: Tenant
-    path: str | None
-    auto_approve: bool
-    signals: ExitStack
-    stop: StopSignals
-    loaded: Loaded | None = None
-
-    def load(self) -> Loaded:
-        """Return the plan; from here on a signal stops the run in order."""
-        loaded = self._made() if self.path is None else self._read(self.path)
-        self.loaded = loaded
-        self.signals.enter_context(self.stop.installed())
-        return loaded
-
-    def _read(self, path: str) -> Loaded:
-        from cxplan.planfile.files import read_plan
-        from cxplan.usecases.apply import Loaded
-        from cxplan.wiring import edges
-
-        settings = self.session.settings
-        plan, data = read_plan(settings.path(path))
-        declarations = edges.read_declarations(settings, edges.desired_source(settings))
-        return Loaded(plan, data, declarations)
-
-    def _made(self) -> Loaded:
-        from cxplan.cli.progress import StderrProgress
-        from cxplan.core.document import plan_bytes
-        from cxplan.usecases.apply import Loaded
-        from cxplan.usecases.plan import make_plan
-        from cxplan.views.plan_text import plan_text
-        from cxplan.wiring import edges, system, verbs
-
-        settings, screen = self.session.settings, self.session.screen
-        source = edges.desired_source(settings)
-        declarations = edges.read_declarations(settings, source)
-        progress = StderrProgress(screen, system.SystemClock())
-        world = verbs.plan_world(source, self.tenant, progress)
-        request = verbs.plan_request(settings, self.session.environ)
-        plan = make_plan(world, request, declarations)
-        if not screen.json:
-            screen.data(plan_text(plan, self.session.paint))
-        if plan.ready and not plan.denied and not self.auto_approve:
-            _ask(plan)
-        return Loaded(plan, plan_bytes(plan), declarations)
-
-
-def _ask(plan: Plan) -> None:
-    question = f"Change {len(plan.ready):,} agents of {plan.tenant.name} now? Only yes is a yes"
-    if click.prompt(question, default="no", show_default=False, err=True) != "yes":
-        raise UnapprovedError("Not approved; nothing was written.")
 
 
 def _result(session: Session, loaded: Loaded | None, report: RunReport) -> Result:
     from cxplan.views.plan_text import plan_text
+    from cxplan.views.recover_text import unsealed_text
     from cxplan.views.report_text import report_document, report_text
 
     if loaded is None:
@@ -126,7 +98,10 @@ def _result(session: Session, loaded: Loaded | None, report: RunReport) -> Resul
     text = report_text(report, loaded.plan.vocabulary, ledger, session.paint)
     if report.run_id is None:
         text = plan_text(loaded.plan, session.paint)
-    return Result(report.exit, text, report_document(report, ledger), "cxplan/report")
+    members = report_document(report, ledger)
+    unsealed = report.run_id if report.head is None else None
+    after = unsealed_text(unsealed) if unsealed else ""
+    return Result(report.exit, text, members, "cxplan/report", after=after)
 
 
 COMMANDS = {"apply": command("apply", apply)}

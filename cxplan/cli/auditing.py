@@ -43,12 +43,16 @@ def verify(
 
 
 def list_runs(session: Session) -> Result:
-    """List the sealed runs, oldest first, without verifying them."""
+    """List the runs, oldest first, without verifying them; those without a seal last."""
     from cxplan.views.evidence_text import list_document, list_text
+    from cxplan.views.recover_text import cut_off_text
     from cxplan.wiring import evidence
 
-    heads = tuple(evidence.ledger(session.settings).runs())
-    return Result(text=list_text(heads), members=list_document(heads), kind="cxplan/audit-list")
+    ledger = evidence.ledger(session.settings)
+    heads, unsealed = tuple(ledger.runs()), ledger.cut_off()
+    members = list_document(heads) | {"unsealed": list(unsealed)}
+    text = list_text(heads) + cut_off_text(unsealed)
+    return Result(text=text, members=members, kind="cxplan/audit-list")
 
 
 @click.argument("run")

@@ -111,7 +111,7 @@ class _Story:
         from cxplan.cli.planning import plan
 
         self._title(title, f"cxplan plan -o {PLAN}")
-        self._show(plan(self.session, PLAN, detailed_exitcode=False), expected)
+        self._show(plan(self.session, PLAN), expected)
 
     def _meddle(self) -> None:
         """Somebody else changes two agents after the plan was made."""

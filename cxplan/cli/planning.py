@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,10 @@ from cxplan.cli.session import Result, Session
 from cxplan.core.errors import Exit
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from cxplan.cli.asking import Asked
+    from cxplan.core.model import Declarations
     from cxplan.core.plan import Plan
 
 
@@ -29,51 +33,123 @@ def validate(session: Session) -> Result:
 
 
 @click.option("-o", "--out", metavar="FILE", help="Write the plan to FILE, for cxplan apply FILE.")
+@click.option("--at", metavar="TIME", help="Judge at TIME; such a plan can be shown, not applied.")
+@click.option("--timeline", metavar="SPAN", help="Say what becomes true when, within SPAN (24h).")
+@click.option(
+    "--snapshot", metavar="FILE", help="Plan against a snapshot: no network, not applied."
+)
+@click.option(
+    "--base", metavar="DIR", help="The desired state before a change: tell the two apart."
+)
+@click.option("--only-this-change", is_flag=True, help="With --base: only agents it is about.")
+@click.option(
+    "--only", multiple=True, metavar="EXPR", help="Only what EXPR chooses; repeat for and."
+)
+@click.option("--exclude", multiple=True, metavar="EXPR", help="Leave out what EXPR chooses.")
+@click.option("--allow", multiple=True, metavar="GUARD=REASON", help="Pass a guard, by name.")
+@click.option("--valid-for", metavar="SPAN", help="How long it may be applied (default: 24h).")
+@click.option("--summary", is_flag=True, help="Only the counts, guards and warnings on the screen.")
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit with 2 where an agent is ready to be changed."
 )
-def plan(session: Session, out: str | None, detailed_exitcode: bool) -> Result:
+def plan(
+    session: Session,
+    out: str | None,
+    *,
+    timeline: str | None = None,
+    snapshot: str | None = None,
+    summary: bool = False,
+    detailed_exitcode: bool = False,
+    **asked: Any,
+) -> Result:
     """Show what would change, checked against shifts and limits.
 
-    Reads the tenant and writes nothing to it.
+    Reads the tenant and writes nothing to it. EXPR is team:NAME, agent:KEY, label:K=V or
+    skill:NAME, a comma for "or", or @FILE with one a line.
     """
-    from cxplan.cli.progress import StderrProgress
-    from cxplan.planfile.files import refuse_odd, write_plan
-    from cxplan.usecases.plan import make_plan, plan_exit
-    from cxplan.wiring import edges, system, verbs
+    from cxplan.cli.asking import Asked, duration
+    from cxplan.files.regular import refuse_odd
+    from cxplan.planfile.files import write_plan
+    from cxplan.usecases.plan import plan_exit
 
     settings = session.settings
     if out is not None:
         refuse_odd(settings.path(out))
-    source = edges.desired_source(settings)
-    declarations = edges.read_declarations(settings, source)
-    tenant = edges.tenant(settings, session.environ)
-    progress = StderrProgress(session.screen, system.SystemClock())
-    world = verbs.plan_world(source, tenant, progress)
-    made = make_plan(world, verbs.plan_request(settings, session.environ), declarations)
+    span = None if timeline is None else duration("--timeline", timeline)
+    made, declarations = _made(session, Asked(**asked), snapshot)
     if out is not None:
         write_plan(settings.path(out), made)
-    result = shown(session, made, plan_exit(made, detailed=detailed_exitcode))
+    result = shown(session, made, plan_exit(made, detailed=detailed_exitcode), summary=summary)
+    if span is not None:
+        result = _with_timeline(session, result, made, declarations, span)
     if out is None:
         return result
-    return replace(result, after=f"Plan written to {out}. To do exactly this: cxplan apply {out}\n")
+    return replace(result, after=written(made, out))
+
+
+def _made(session: Session, asked: Asked, snapshot: str | None) -> tuple[Plan, Declarations]:
+    """Return the plan, made with the tenant or a snapshot of it, and the files it is made of."""
+    from cxplan.cli.asking import plan_request
+    from cxplan.cli.progress import StderrProgress
+    from cxplan.usecases.plan import make_plan
+    from cxplan.wiring import edges, history, system, verbs
+
+    settings = session.settings
+    source = edges.desired_source(settings)
+    declarations = edges.read_declarations(settings, source)
+    request = plan_request(session, asked, declarations)
+    progress = StderrProgress(session.screen, system.SystemClock())
+    memory = history.memory(settings)
+    if snapshot is None:
+        tenant = edges.tenant(settings, session.environ)
+        world = verbs.plan_world(source, tenant, progress, memory)
+    else:
+        taken = edges.snapshot(settings.path(snapshot), declarations)
+        request = replace(request, snapshot_taken=taken.header.taken_at)
+        world = verbs.offline_world(source, taken, progress, memory)
+    return make_plan(world, request, declarations), declarations
+
+
+def written(made: Plan, out: str) -> str:
+    """Return where a plan was written, and what to do with it."""
+    if made.denied or not made.applicable:
+        return f"Plan written to {out}. To see it again: cxplan show {out}\n"
+    return f"Plan written to {out}. To do exactly this: cxplan apply {out}\n"
+
+
+def _with_timeline(
+    session: Session, result: Result, made: Plan, declarations: Declarations, span: timedelta
+) -> Result:
+    from cxplan.core.resolve import resolve
+    from cxplan.core.timeline import timeline
+    from cxplan.views.timeline_text import timeline_document, timeline_text
+
+    events = timeline(resolve(declarations), made, span)
+    text = f"{result.text}\n{timeline_text(made, events, span, session.paint)}"
+    members = dict(result.members) | {"timeline": timeline_document(events)}
+    return replace(result, text=text, members=members)
 
 
 @click.argument("file")
 def show(session: Session, file: str) -> Result:
-    """Show a plan file, offline."""
+    """Show a plan or a snapshot, offline."""
+    from cxplan.cli import snapshotting
     from cxplan.planfile.files import read_plan
+    from cxplan.snapshots.file import is_snapshot
 
-    made, _ = read_plan(session.settings.path(file))
+    path = session.settings.path(file)
+    if is_snapshot(path):
+        return snapshotting.shown(session, path)
+    made, _ = read_plan(path)
     return shown(session, made, Exit.OK)
 
 
-def shown(session: Session, made: Plan, code: Exit) -> Result:
-    """Return a plan as the result of a command."""
+def shown(session: Session, made: Plan, code: Exit, *, summary: bool = False) -> Result:
+    """Return a plan as the result of a command; ``summary`` leaves the agents out on the screen."""
     from cxplan.core.document import document
     from cxplan.views.plan_text import plan_text
 
-    return Result(code, plan_text(made, session.paint), document(made))
+    return Result(code, plan_text(made, session.paint, summary=summary), document(made))
 
 
 COMMANDS = {

@@ -19,7 +19,7 @@ PROBE_AFTER = 15.0
 
 PROBES = 2
 PATIENCE = 300.0
-"""Seconds of nothing but 429 after which a run ends."""
+"""Seconds of nothing but 429 after which reading, or a run, is given up."""
 
 BUDGET_FLOOR = 10
 BUDGET_PERCENT = 20
@@ -68,3 +68,17 @@ class RetryBudget:
     def spent(self) -> bool:
         """Whether no write may be sent again after a fault."""
         return self.again >= BUDGET_FLOOR + self.first * BUDGET_PERCENT // 100
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How many agents may fail: a number, or a percentage of those that are ready."""
+
+    number: int
+    percent: bool = False
+
+    def of(self, ready: int) -> int:
+        """Return the number that stops a run, the percentage rounded up, at least one."""
+        if not self.percent:
+            return self.number
+        return max(-(-ready * self.number // 100), 1)

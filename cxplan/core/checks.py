@@ -7,17 +7,19 @@ hold the catalogue's ``maxConcurrent``, else the tenant's skill list, else 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cxplan.core.diff import CONCURRENT, WORK_MODE, AgentState, Change, SkillState
+from cxplan.core.catalogue import unknown_ids
+from cxplan.core.diff import CONCURRENT, WORK_MODE, AgentState, Change, SkillState, state_of
 from cxplan.core.findings import Finding, Verdict
 from cxplan.core.ids import OFF, SkillId
 from cxplan.core.live import ListedSkill, ObservedAgent, ScheduleReading, TenantLists
 from cxplan.core.model import CatalogueSkill, Declarations, DesiredAgent, DesiredMode, FollowShift
 from cxplan.core.rules import Policy
 from cxplan.core.shifts import ShiftRules, follow_shift, judge_mode, judge_skills
+from cxplan.core.strictness import TOTAL, relaxed
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,15 @@ class Judge:
 
     shifts: ShiftRules
     limits: Limits
+    lists: TenantLists
     needs_etag: bool
+    total: int | None = None
+    """The most that an agent's active skills may sum up to; None for no limit."""
+    over_total: Verdict = Verdict.BLOCK
+
+    def at(self, instant: datetime) -> Judge:
+        """Return the same judge at another instant."""
+        return replace(self, shifts=replace(self.shifts, at=instant))
 
     def target(self, desired: DesiredAgent, read_schedule: Callable[[], ScheduleReading]) -> Target:
         """Return what is wanted at this instant; the schedule is read only to follow it."""
@@ -76,6 +86,14 @@ class Judge:
         followed = follow_shift(self.shifts, read_schedule())
         mode = DesiredMode(followed.mode, follow.source) if followed.mode else None
         return Target(replace(desired, work_mode=mode), followed.finding, followed.until)
+
+    def odd(self, target: Target, observed: ObservedAgent) -> tuple[Finding, ...]:
+        """Return what is odd about an agent, whether anything changes or not."""
+        found = tuple(_never_held(target.desired, observed))
+        followed = target.followed
+        if followed is None or followed.verdict is not Verdict.BLOCK:
+            return found
+        return (*found, followed)
 
     def judge(
         self,
@@ -89,14 +107,13 @@ class Judge:
 
         ``read_schedule`` is called only where the schedule matters.
         """
-        findings = list(_never_held(target.desired, observed))
-        followed = target.followed
-        if followed and followed.verdict is Verdict.BLOCK:
-            findings.append(followed)
+        findings = list(self.odd(target, observed))
         if not changes:
             return tuple(findings)
+        findings += unknown_ids(self.lists, changes)
         findings += self._lock(observed, changes, after)
         findings += self._concurrency(observed, changes, after)
+        findings += self._total(state_of(observed), after)
         findings += self._shift(target, changes, read_schedule)
         return tuple(findings)
 
@@ -142,15 +159,46 @@ class Judge:
         if not over:
             yield Finding("concurrency.skill", Verdict.OK)
 
+    def _total(self, before: AgentState, after: AgentState) -> Iterator[Finding]:
+        """An agent who is over the limit already may be changed, but not be given more."""
+        if self.total is None:
+            return
+        found = after.concurrent
+        if found <= self.total:
+            yield Finding("concurrency.total", Verdict.OK)
+            return
+        raised = found > before.concurrent
+        message = (
+            f"the active skills sum up to {found} (now {before.concurrent}), the limit is "
+            f"{self.total} (guards.totalConcurrent)"
+        )
+        verdict = self.over_total if raised else Verdict.WARN
+        yield Finding("concurrency.total", verdict, message)
+
 
 def judge_for(
-    declarations: Declarations, at: datetime, lists: TenantLists, *, needs_etag: bool
+    declarations: Declarations,
+    at: datetime,
+    lists: TenantLists,
+    *,
+    needs_etag: bool,
+    allowed: Collection[str] = (),
 ) -> Judge:
-    """Return the judge of one plan or apply; ``lists`` are the tenant's own."""
+    """Return the judge of one plan or apply by the guards of ``declarations``.
+
+    ``lists`` are the tenant's own; the guards in ``allowed`` only warn.
+    """
     modes = {mode.id: mode for mode in declarations.modes.values()}
     catalogue = {skill.id: skill for skill in declarations.skills.values()}
-    shifts = ShiftRules(at, declarations.guards.shifts, modes)
-    return Judge(shifts, Limits(catalogue, lists.skills or {}), needs_etag)
+    guards = relaxed(declarations.guards, allowed)
+    return Judge(
+        ShiftRules(at, guards.shifts, modes),
+        Limits(catalogue, lists.skills or {}),
+        lists,
+        needs_etag,
+        guards.total_concurrent,
+        Verdict.WARN if TOTAL in allowed else Verdict.BLOCK,
+    )
 
 
 def written(changes: Iterable[Change], after: AgentState) -> tuple[SkillState, ...]:

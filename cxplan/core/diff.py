@@ -64,7 +64,10 @@ class Change:
     """One value that differs. ``because`` is None for a built-in default.
 
     ``skill_id`` is None for the work mode. ``before`` is None where the tenant holds no value.
-    ``scheduled`` tells of a work mode that follows the shift.
+    ``scheduled`` tells of a work mode that follows the shift. ``overdue`` names the override that
+    is over and whose value the tenant still holds. ``pending`` tells, beside a base, whether the
+    base wants the same already; None where there is no base. ``rolled_back`` is the run that took
+    this value back, where the files want it again.
     """
 
     path: str
@@ -75,6 +78,9 @@ class Change:
     skill_id: SkillId | None = None
     direction: Direction | None = None
     scheduled: bool = False
+    overdue: str | None = None
+    pending: bool | None = None
+    rolled_back: str | None = None
 
     @property
     def part(self) -> str:
@@ -109,7 +115,7 @@ def diff(desired: DesiredAgent, observed: ObservedAgent, terms: Terms) -> tuple[
     """
     changes = [*_mode_change(desired, observed, terms.locate)]
     skills = [*_skill_changes(desired, observed, terms), *_undeclared(desired, observed, terms)]
-    return tuple(changes + sorted(skills, key=lambda change: change.skill_id or ""))
+    return tuple(changes + sorted(skills, key=lambda change: str(change.skill_id)))
 
 
 def _mode_change(
@@ -127,12 +133,22 @@ def _skill_changes(
     held = {assignment.skill_id: assignment for assignment in observed.skills}
     for skill in desired.skills:
         live = held.get(skill.id)
+        if live is not None and _as_wanted(skill, live):
+            continue
         if skill.off is not None:
             yield from _off_changes(skill, live, terms.locate)
         elif is_off(live):
             yield from _added(skill, live, terms.locate)
         elif live is not None:
             yield from _adjusted(skill, live, terms.levels, terms.locate)
+
+
+def _as_wanted(skill: DesiredSkill, live: Assignment) -> bool:
+    """Tell of the usual case, a skill that is held as declared; it is left at once."""
+    level, concurrent = skill.level, skill.concurrent
+    return (level is None or level.value == live.level) and (
+        concurrent is None or concurrent.value == live.concurrent
+    )
 
 
 def _undeclared(desired: DesiredAgent, observed: ObservedAgent, terms: Terms) -> Iterator[Change]:
@@ -148,11 +164,11 @@ def _undeclared(desired: DesiredAgent, observed: ObservedAgent, terms: Terms) ->
 
 
 def _off_changes(skill: DesiredSkill, live: Assignment | None, locate: Locate) -> Iterator[Change]:
-    if not is_off(live):
-        before = live.level if live else None
-        yield _skill_change(skill, LEVEL, Op.REMOVE, (before, skill.level), locate)
-    elif live is None and skill.off is Off.DISABLED:
-        yield _skill_change(skill, LEVEL, Op.ADD, (None, skill.level), locate)
+    if live is None:
+        if skill.off is Off.DISABLED:
+            yield _skill_change(skill, LEVEL, Op.ADD, (None, skill.level), locate)
+    elif live.active:
+        yield _skill_change(skill, LEVEL, Op.REMOVE, (live.level, skill.level), locate)
 
 
 def _added(skill: DesiredSkill, live: Assignment | None, locate: Locate) -> Iterator[Change]:
@@ -242,6 +258,12 @@ class AgentState:
         return frozenset(skill.skill_id for skill in self.skills)
 
     @property
+    def concurrent(self) -> int:
+        """How many interactions its active skills sum up to; one that states none counts as 1."""
+        active = (skill for skill in self.skills if skill.level != OFF)
+        return sum(DEFAULT_CONCURRENT if s.concurrent is None else s.concurrent for s in active)
+
+    @property
     def active_skills(self) -> int:
         """How many skills contacts are routed by."""
         return sum(skill.level != OFF for skill in self.skills)
@@ -249,8 +271,8 @@ class AgentState:
 
 def state_of(observed: ObservedAgent) -> AgentState:
     """Return the agent's values without its tag and limits."""
-    skills = tuple(SkillState(s.skill_id, s.level, s.concurrent) for s in observed.skills)
-    return AgentState(observed.work_mode, skills)
+    skills = [SkillState(held.skill_id, held.level, held.concurrent) for held in observed.skills]
+    return AgentState(observed.work_mode, tuple(skills))
 
 
 def changed(state: AgentState, changes: Iterable[Change]) -> AgentState:

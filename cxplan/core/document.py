@@ -19,9 +19,11 @@ from cxplan.core.plan import (
     KIND,
     Plan,
     PlannedAgent,
+    Released,
     Status,
     plan_id_of,
 )
+from cxplan.core.scope import Expression, Scope
 
 UNDIGESTED = ("digest", "planId")
 """The members that the digest does not cover."""
@@ -46,7 +48,9 @@ def semantic_digest(plan: Plan) -> str:
         for agent in plan.agents
         for change in agent.changes
     ]
-    return digest({"tenant": _tenant(plan), "scope": _scope(), "changes": sorted(changes, key=str)})
+    return digest(
+        {"tenant": _tenant(plan), "scope": _scope(plan.scope), "changes": sorted(changes, key=str)}
+    )
 
 
 def plan_bytes(plan: Plan) -> bytes:
@@ -69,7 +73,11 @@ def document(plan: Plan) -> dict[str, Any]:
         "expiresAt": utc_text(plan.expires_at),
         "applicable": plan.applicable,
         "source": {"commit": plan.source.commit, "digest": plan.source.digest},
-        "scope": _scope(),
+        "onlyShown": list(plan.only_shown),
+        "liveAsOf": utc_text(plan.live_as_of),
+        "nextBoundary": _instant(plan.next_boundary),
+        "scope": _scope(plan.scope),
+        "rollback": plan.rollback,
         "summary": summary(plan),
         "agents": [_agent(agent) for agent in plan.agents],
         "checks": [
@@ -79,7 +87,13 @@ def document(plan: Plan) -> dict[str, Any]:
             if finding.verdict is not Verdict.OK
         ],
         "guards": [_guard(finding) for finding in plan.guards],
-        "allowed": [],
+        "allowed": [{"guard": a.guard, "reason": a.reason} for a in plan.allowed],
+        "released": [_released(value) for value in plan.released],
+        "ruleChanges": [
+            {"path": r.path, "before": r.before, "after": r.after, "looser": r.looser}
+            for r in plan.rule_changes
+        ],
+        "warnings": [_finding(finding) for finding in plan.warnings],
         "vocabulary": _vocabulary(plan),
     }
 
@@ -96,6 +110,7 @@ def summary(plan: Plan) -> dict[str, int]:
         "blocked": count[Status.BLOCKED],
         "unread": count[Status.UNREAD],
         "changes": sum(len(agent.changes) for agent in plan.ready),
+        "released": len(plan.released),
     }
 
 
@@ -108,8 +123,28 @@ def _tenant(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _scope() -> dict[str, Any]:
-    return {"only": None, "exclude": None, "partial": False}
+def _scope(scope: Scope) -> dict[str, Any]:
+    return {
+        "only": _expressions(scope.only),
+        "exclude": _expressions(scope.exclude),
+        "onlyThisChange": scope.this_change,
+        "onlyDue": scope.only_due,
+        "partial": scope.partial,
+    }
+
+
+def _expressions(found: Iterable[Expression]) -> list[list[str]] | None:
+    return [[str(atom) for atom in expression] for expression in found] or None
+
+
+def _released(value: Released) -> dict[str, Any]:
+    return {
+        "agent": {"id": value.agent_id, "name": value.key, "team": value.team},
+        "path": value.path,
+        "value": value.value,
+        "run": value.run,
+        "override": value.override,
+    }
 
 
 def _agent(agent: PlannedAgent) -> dict[str, Any]:
@@ -118,6 +153,7 @@ def _agent(agent: PlannedAgent) -> dict[str, Any]:
         "status": agent.status.value,
         "etag": agent.etag,
         "holdsUntil": _instant(agent.holds_until),
+        "protected": agent.protected,
         "before": state_document(agent.before),
         "after": state_document(agent.after),
         "changes": [_change(change) for change in agent.changes],
@@ -158,6 +194,9 @@ def _change(change: Change) -> dict[str, Any]:
         "skillId": change.skill_id,
         "direction": change.direction and change.direction.value,
         "scheduled": change.scheduled,
+        "overdue": change.overdue,
+        "pending": change.pending,
+        "rolledBack": change.rolled_back,
         "because": because and {"file": because.file, "line": because.line, "layer": because.layer},
     }
 
@@ -184,6 +223,16 @@ def _guard(finding: GuardFinding) -> dict[str, Any]:
         "limit": finding.limit,
         "basis": dict(finding.basis),
         "examples": list(finding.examples),
+        "subject": finding.subject,
+        "intervals": [
+            {
+                "from": utc_text(i.start),
+                "until": utc_text(i.end),
+                "before": i.before,
+                "after": i.after,
+            }
+            for i in finding.intervals
+        ],
     }
 
 

@@ -81,6 +81,8 @@ class RunStory:
     """Who says that they ran it."""
     tenant: str
     records: tuple[Mapping[str, Any], ...]
+    origin: str = ""
+    """The API's origin that was written to."""
 
 
 @dataclass(frozen=True, slots=True)

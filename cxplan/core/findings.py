@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from cxplan.core.coverage import Interval
+
 
 class Verdict(StrEnum):
     """What a finding does to its agent, the worst last."""
@@ -37,7 +39,11 @@ class GuardVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GuardFinding:
-    """A guard's numbers: what would be, the limit, what they stand on, three worst examples."""
+    """A guard's numbers: what would be, the limit, what they stand on, three worst examples.
+
+    ``subject`` is what it is about where a guard stands more than once: a skill, a freeze.
+    ``intervals`` are the counts of a coverage, over its whole horizon.
+    """
 
     id: str
     verdict: GuardVerdict
@@ -45,3 +51,5 @@ class GuardFinding:
     limit: int | None
     basis: tuple[tuple[str, int], ...]
     examples: tuple[str, ...] = ()
+    subject: str = ""
+    intervals: tuple[Interval, ...] = ()

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from cxplan.core.coverage import Count, Interval, failing, thin
 from cxplan.core.diff import AgentState, Change, Op
 from cxplan.core.findings import GuardFinding, GuardVerdict
-from cxplan.core.rules import GuardSettings, Limit
+from cxplan.core.instant import utc_text
+from cxplan.core.model import LayerKind, Override
+from cxplan.core.rules import Freeze, GuardSettings, Limit, OverrideRules
+from cxplan.core.strictness import (
+    AGENTS,
+    COVERAGE,
+    FREEZE,
+    OVERRIDES,
+    PROTECTED,
+    SKILLS,
+    WITHOUT_SKILL,
+    Allowance,
+)
 
 EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A coverage rule and what was counted for it; ``level`` is the level that is asked for."""
+
+    skill: str
+    minimum: int
+    level: int | None
+    counted: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +43,19 @@ class Basis:
     managed_agents: int
     managed_assignments: int
     unread: int
+    protected: int = 0
+    """How many of the managed agents are protected."""
+    coverage: tuple[Covered, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the guards go by: the settings, the instant, the overrides, what is let pass."""
+
+    settings: GuardSettings
+    at: datetime
+    overrides: tuple[Override, ...] = ()
+    allowed: tuple[Allowance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +66,7 @@ class Affected:
     changes: tuple[Change, ...]
     before: AgentState
     after: AgentState
+    protected: bool = False
 
     @property
     def only_follows(self) -> bool:
@@ -45,29 +83,65 @@ class Affected:
         """Whether it had an active skill and would have none."""
         return self.before.active_skills > 0 and self.after.active_skills == 0
 
+    @property
+    def only_overrides(self) -> bool:
+        """Whether nothing changes but what an override begins or has ended."""
+        return all(_by_override(change) for change in self.changes)
+
+
+def _by_override(change: Change) -> bool:
+    begins = change.because is not None and change.because.layer == LayerKind.OVERRIDE
+    return begins or change.overdue is not None or (change.because is None and not change.scheduled)
+
 
 def judge_guards(
-    settings: GuardSettings, affected: Sequence[Affected], basis: Basis
+    standing: Standing, affected: Sequence[Affected], basis: Basis
 ) -> tuple[GuardFinding, ...]:
-    """Return the finding of every guard, those switched off too."""
-    return (
-        _agents_changed(settings.max_agents_changed, affected, basis),
-        _skills_removed(settings.max_skills_removed, affected, basis),
-        _without_skill(settings, affected, basis),
+    """Return the finding of every guard, those switched off too; what is allowed only warns."""
+    allowed = {allowance.guard for allowance in standing.allowed}
+    return tuple(
+        replace(finding, verdict=GuardVerdict.WARN)
+        if finding.verdict is GuardVerdict.DENY and finding.id in allowed
+        else finding
+        for finding in _findings(standing, affected, basis)
     )
+
+
+def _findings(
+    standing: Standing, affected: Sequence[Affected], basis: Basis
+) -> Iterator[GuardFinding]:
+    settings = standing.settings
+    yield _agents_changed(settings.max_agents_changed, affected, basis)
+    yield _skills_removed(settings.max_skills_removed, affected, basis)
+    yield _without_skill(settings, affected, basis)
+    for covered in basis.coverage:
+        yield _coverage(covered)
+    if basis.protected:
+        yield _protected(affected, basis)
+    if settings.freeze:
+        yield _frozen(frozen(settings.freeze, standing.at), affected)
+    yield _overrides(settings.overrides, standing)
 
 
 def denial(finding: GuardFinding) -> str:
     """Return what a guard that denies says, with its numbers, without a full stop."""
-    examples = f" ({', '.join(finding.examples)})" if finding.examples else ""
-    return (
-        f"Guard {finding.id} denies: {finding.actual:,}, the limit is {finding.limit:,}{examples}"
-    )
+    return f"Guard {finding.id} denies{numbers(finding)}"
+
+
+def numbers(finding: GuardFinding) -> str:
+    """Return what a guard counted, its limit and its examples, to go on a sentence with."""
+    about = f" for {finding.subject}" if finding.subject else ""
+    least = "at least" if finding.id == COVERAGE else "the limit is"
+    examples = f" ({'; '.join(finding.examples)})" if finding.examples else ""
+    return f"{about}: {finding.actual:,}, {least} {finding.limit or 0:,}{examples}"
 
 
 def denied(findings: Iterable[GuardFinding]) -> tuple[GuardFinding, ...]:
     """Return the findings that forbid to write anything."""
     return tuple(f for f in findings if f.verdict is GuardVerdict.DENY)
+
+
+# --- how much changes -----------------------------------------------------------------------
 
 
 def _agents_changed(
@@ -83,7 +157,7 @@ def _agents_changed(
         ("onlyScheduled", len(affected) - len(counted)),
     )
     maximum = limit.of(basis.managed_agents) if limit else None
-    return _limited("maxAgentsChanged", len(counted), maximum, numbers, examples)
+    return _limited(AGENTS, len(counted), maximum, numbers, examples)
 
 
 def _skills_removed(
@@ -94,7 +168,7 @@ def _skills_removed(
     numbers = (("managedAssignments", basis.managed_assignments), ("unread", basis.unread))
     actual = sum(a.removals for a in affected)
     maximum = limit.of(basis.managed_assignments) if limit else None
-    return _limited("maxSkillsRemoved", actual, maximum, numbers, examples)
+    return _limited(SKILLS, actual, maximum, numbers, examples)
 
 
 def _without_skill(
@@ -104,7 +178,104 @@ def _without_skill(
     examples = tuple(f"{key}: no active skill left" for key in stripped[:EXAMPLES])
     maximum = 0 if settings.no_agent_without_skill else None
     numbers = (("managedAgents", basis.managed_agents), ("unread", basis.unread))
-    return _limited("noAgentWithoutSkill", len(stripped), maximum, numbers, examples)
+    return _limited(WITHOUT_SKILL, len(stripped), maximum, numbers, examples)
+
+
+# --- who stays on the line ------------------------------------------------------------------
+
+
+def _coverage(covered: Covered) -> GuardFinding:
+    """Deny where an interval is lowered and left under the minimum; thin ones are only told."""
+    counted, minimum = covered.counted, covered.minimum
+    bad = sorted(failing(counted, minimum), key=lambda i: (i.after, i.start))
+    under = thin(counted, minimum)
+    lowest = min((interval.after for interval in counted.intervals), default=0)
+    numbers: tuple[tuple[str, int], ...] = (
+        ("unreadable", len(counted.unreadable)),
+        ("thinBefore", len(under)),
+    )
+    if covered.level is not None:
+        numbers += (("levelAtLeast", covered.level),)
+    verdict = GuardVerdict.PASS
+    examples = [_interval_text(interval) for interval in bad[:EXAMPLES]]
+    if bad:
+        verdict = GuardVerdict.DENY
+    elif under or counted.unreadable:
+        verdict = GuardVerdict.WARN
+        examples = [_interval_text(interval) for interval in under[:EXAMPLES]]
+    if counted.unreadable:
+        shown = ", ".join(counted.unreadable[:EXAMPLES])
+        examples.append(f"{len(counted.unreadable)} schedules unreadable, such as of {shown}")
+    return GuardFinding(
+        COVERAGE,
+        verdict,
+        bad[0].after if bad else lowest,
+        minimum,
+        tuple(sorted(numbers)),
+        tuple(examples),
+        covered.skill,
+        counted.intervals,
+    )
+
+
+def _interval_text(interval: Interval) -> str:
+    span = f"{utc_text(interval.start)} to {utc_text(interval.end)}"
+    return f"{span}: {interval.before} → {interval.after}"
+
+
+# --- whom and when --------------------------------------------------------------------------
+
+
+def _protected(affected: Sequence[Affected], basis: Basis) -> GuardFinding:
+    keys = sorted(a.key for a in affected if a.protected)
+    numbers = (("protectedAgents", basis.protected),)
+    return _limited(PROTECTED, len(keys), 0, numbers, tuple(keys[:EXAMPLES]))
+
+
+def frozen(freezes: Iterable[Freeze], at: datetime) -> tuple[Freeze, ...]:
+    """Return the freezes in which ``at`` lies."""
+    return tuple(freeze for freeze in freezes if freeze.start <= at < freeze.end)
+
+
+def stopped_by(freezes: Iterable[Freeze], agent: Affected) -> bool:
+    """Tell whether one of the freezes, all of them on, forbids to write this agent."""
+    return any(not (freeze.except_overrides and agent.only_overrides) for freeze in freezes)
+
+
+def _frozen(on: tuple[Freeze, ...], affected: Sequence[Affected]) -> GuardFinding:
+    keys = sorted(a.key for a in affected if stopped_by(on, a))
+    subject = ", ".join(f"{freeze.name} until {utc_text(freeze.end)}" for freeze in on)
+    finding = _limited(FREEZE, len(keys), 0, (), tuple(keys[:EXAMPLES]))
+    return replace(finding, subject=subject)
+
+
+# --- changes with an end --------------------------------------------------------------------
+
+
+def _overrides(rules: OverrideRules | None, standing: Standing) -> GuardFinding:
+    numbers = (("overrides", len(standing.overrides)),)
+    if rules is None:
+        return _limited(OVERRIDES, 0, None, numbers, ())
+    wrong = [
+        f"{override.name}: {why}"
+        for override in standing.overrides
+        for why in _faults(override, rules, standing.at)
+    ]
+    return _limited(OVERRIDES, len(wrong), 0, numbers, tuple(wrong[:EXAMPLES]))
+
+
+def _faults(override: Override, rules: OverrideRules, at: datetime) -> Iterator[str]:
+    over = at - override.end
+    if over >= timedelta(0):
+        most = rules.deny_when_expired_days
+        if most is not None and over > timedelta(days=most):
+            yield f"over since {utc_text(override.end)}, more than {most} days; delete its file"
+        return
+    if override.end - override.start > timedelta(days=rules.max_days):
+        yield f"lasts longer than {rules.max_days} days"
+    missing = [name for name in rules.require if not getattr(override, name)]
+    if missing:
+        yield f"names no {' and no '.join(missing)}"
 
 
 def _limited(

@@ -7,7 +7,7 @@ files may change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -36,6 +36,14 @@ class ValueKey:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What a rollback did away with: the run that it took back, and the value that stood there."""
+
+    run_id: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
 class LastValue:
     """What a run last wrote or confirmed; ``path`` is as the files named it then."""
 
@@ -46,7 +54,9 @@ class LastValue:
     confirmed: bool = False
     """Whether it stood there already, so that the run sent nothing."""
     declared: bool = True
-    """Whether a line of the files asked for it; False for a built-in default."""
+    """Whether a line of the files asked for it; not so for a default, nor after a rollback."""
+    taken_back: TakenBack | None = None
+    """What stood there, where the run was a rollback."""
 
 
 History = Mapping[AgentId, Mapping[ValueKey, LastValue]]
@@ -60,8 +70,12 @@ class Confirmed:
     values: tuple[tuple[ValueKey, LastValue], ...]
 
 
-def confirmed(record: Mapping[str, Any], run_id: str) -> Confirmed | None:
+def confirmed(
+    record: Mapping[str, Any], run_id: str, rollback: str | None = None
+) -> Confirmed | None:
     """Return what one line of a run's journal wrote or confirmed, None where it did neither.
+
+    ``rollback`` is the run that this run took back, if it was a rollback.
 
     Raises:
         ValueError: it lacks what such a line must have.
@@ -71,25 +85,37 @@ def confirmed(record: Mapping[str, Any], run_id: str) -> Confirmed | None:
             return None
         at = parse_utc(record["at"])
         there = record["outcome"] == ALREADY_THERE
-        values = tuple(_value(change, run_id, at, there=there) for change in record["changes"])
+        writer = _Writer(run_id, at, rollback, there=there)
+        values = tuple(map(writer.value, record["changes"]))
         return Confirmed(AgentId(_text(record["agentId"])), values)
     except (AttributeError, KeyError, TypeError):
         raise ValueError("an outcome lacks what each must have") from None
 
 
-def _value(
-    change: Mapping[str, Any], run_id: str, at: datetime, *, there: bool
-) -> tuple[ValueKey, LastValue]:
-    path = _text(change["path"])
-    key = _key(change["skillId"], path.rpartition("/")[2])
-    after = change["after"]
-    if not _fits(key, after):
-        raise ValueError("a change names no value that an agent has")
-    declared = change["because"] is not None
-    return key, LastValue(after, run_id, at, _shared(path), there, declared)
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """The run that an outcome is of, and when the outcome came."""
+
+    run_id: str
+    at: datetime
+    rollback: str | None
+    there: bool = field(kw_only=True)
+
+    def value(self, change: Mapping[str, Any]) -> tuple[ValueKey, LastValue]:
+        path = _text(change["path"])
+        key = key_of(change["skillId"], path.rpartition("/")[2])
+        after = change["after"]
+        if not fits(key, after):
+            raise ValueError("a change names no value that an agent has")
+        declared, taken = change["because"] is not None, None
+        if self.rollback is not None:
+            declared, taken = False, TakenBack(self.rollback, change["before"])
+        path = _shared(path)
+        return key, LastValue(after, self.run_id, self.at, path, self.there, declared, taken)
 
 
-def _fits(key: ValueKey, after: object) -> bool:
+def fits(key: ValueKey, after: object) -> bool:
+    """Tell whether a value is one that an agent can be given there."""
     if key.part == WORK_MODE:
         return key.skill_id is None and isinstance(after, str)
     return key.part in {LEVEL, CONCURRENT} and isinstance(key.skill_id, str) and type(after) is int
@@ -102,7 +128,7 @@ def _text(value: object) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _key(skill_id: SkillId | None, part: str) -> ValueKey:
+def key_of(skill_id: SkillId | None, part: str) -> ValueKey:
     """Return one object for equal keys: there are few, and every value of every agent has one."""
     return ValueKey(skill_id, part)
 
@@ -123,5 +149,5 @@ def history_of(found: Iterable[Confirmed]) -> History:
             values = history.setdefault(each.agent_id, {})
             values[key] = last
             if key.part == LEVEL and last.value == OFF:
-                values.pop(_key(key.skill_id, CONCURRENT), None)
+                values.pop(key_of(key.skill_id, CONCURRENT), None)
     return history

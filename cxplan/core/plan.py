@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from cxplan.core.diff import AgentState, Change, Direction, Op
+from cxplan.core.diff import AgentState, Change, Direction, Op, Value
 from cxplan.core.findings import Finding, GuardFinding, Verdict
 from cxplan.core.guards import Affected, denied
 from cxplan.core.ids import AgentId, AgentKey, ETag, WorkModeId
 from cxplan.core.model import Levels
+from cxplan.core.scope import WHOLE, Scope
+from cxplan.core.strictness import Allowance
 
 FORMAT_VERSION = "1.0"
 KIND = "cxplan/plan"
@@ -56,6 +58,7 @@ class PlannedAgent:
     checks: tuple[Finding, ...]
     phase: int | None = None
     holds_until: datetime | None = None
+    protected: bool = False
 
     @property
     def until(self) -> datetime | None:
@@ -64,6 +67,34 @@ class PlannedAgent:
         if self.holds_until is not None:
             found.append(self.holds_until)
         return min(found, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A value that was managed and no longer is: it stays as it stands.
+
+    ``team`` is None where the files do not name the agent any more, and then ``value`` is the last
+    that was written or wanted. ``run`` is the run that last wrote it, ``override`` the one that is
+    over and left it; either may be None.
+    """
+
+    agent_id: AgentId
+    key: AgentKey | None
+    team: str | None
+    path: str
+    value: Value
+    run: str | None = None
+    override: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """A guard or a protection that differs from the base; ``looser`` where it lets more pass."""
+
+    path: str
+    before: str
+    after: str
+    looser: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +137,24 @@ class Plan:
     expires_at: datetime
     source: FilesRef
     managed: int
+    """How many agents were planned, those without a change too."""
     agents: tuple[PlannedAgent, ...]
     guards: tuple[GuardFinding, ...]
     vocabulary: Vocabulary
+    live_as_of: datetime
+    """When the tenant was read; a snapshot is older than the plan."""
+    scope: Scope = WHOLE
+    allowed: tuple[Allowance, ...] = ()
+    released: tuple[Released, ...] = ()
+    rule_changes: tuple[RuleChange, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    """What is odd about the files or the lists as a whole."""
+    next_boundary: datetime | None = None
+    """The first instant from which on the plan would read differently."""
+    only_shown: tuple[str, ...] = ()
+    """Why it can be shown and never applied, such as ``--snapshot``; the unread come on top."""
+    rollback: str | None = None
+    """The run that the plan takes back; its agents then go to what stood there before."""
 
     def with_status(self, status: Status) -> tuple[PlannedAgent, ...]:
         """Return the listed agents of one status, by id."""
@@ -122,6 +168,11 @@ class Plan:
 
     @property
     def applicable(self) -> bool:
+        """Whether it may be applied at all, guards apart."""
+        return self.readable and not self.only_shown
+
+    @property
+    def readable(self) -> bool:
         """Whether enough of the tenant was read to act on the plan."""
         unread = len(self.with_status(Status.UNREAD))
         return not (unread > UNREAD_FLOOR and unread * 100 > UNREAD_PERCENT * self.managed)
@@ -137,21 +188,24 @@ class Plan:
         return denied(self.guards)
 
     @property
-    def next_boundary(self) -> datetime | None:
-        """The first instant from which on the plan would read differently."""
-        found = [agent.until for agent in self.agents]
-        return min((until for until in found if until is not None), default=None)
-
-    @property
     def checks(self) -> Counter[Verdict]:
         """How many checks ended how, over the listed agents."""
         return Counter(finding.verdict for agent in self.agents for finding in agent.checks)
 
 
+def first_boundary(agents: Iterable[PlannedAgent], overrides: datetime | None) -> datetime | None:
+    """Return when a plan of ``agents`` reads differently first.
+
+    ``overrides`` is the first instant at which an override makes any value another one.
+    """
+    found = [agent.until for agent in agents] + [overrides]
+    return min((until for until in found if until is not None), default=None)
+
+
 def affected_by(agents: Iterable[PlannedAgent]) -> tuple[Affected, ...]:
     """Return the ready ones of ``agents`` as the guards judge them."""
     return tuple(
-        Affected(agent.key, agent.changes, agent.before, agent.after)
+        Affected(agent.key, agent.changes, agent.before, agent.after, agent.protected)
         for agent in agents
         if agent.status is Status.READY and agent.before and agent.after
     )

@@ -13,14 +13,20 @@ from typing import Any
 
 from cxplan.core.answers import Answer, Write
 from cxplan.core.checks import written
-from cxplan.core.diff import WORK_MODE, AgentState, Change, changed
+from cxplan.core.diff import WORK_MODE, AgentState, Change, changed, state_of
 from cxplan.core.document import changes_document, findings_document, state_document
+from cxplan.core.due import looked
 from cxplan.core.findings import Finding, Verdict
 from cxplan.core.ids import AgentId, ETag
-from cxplan.core.instant import utc_millis
+from cxplan.core.instant import utc_millis, utc_text
+from cxplan.core.live import AgentReading, ObservedAgent, UnreadAgent
+from cxplan.core.model import LayerKind, Override
+from cxplan.core.plan import Plan
 from cxplan.core.steps import Moved, Outcome
 
 REASON_LENGTH = 200
+_ATTRIBUTION = {Outcome.APPLIED: "own", Outcome.CONVERGED: "unproven"}
+"""Whose write made the new state: ours, by the tenant's answer, or ours as far as a read shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +81,34 @@ def intent_fields(
     }
 
 
-def attempt_fields(agent_id: AgentId, number: int, answer: Answer) -> dict[str, Any]:
-    """Return the line of one exchange: a status or a class of failure, and its latency."""
+def attempt_fields(
+    agent_id: AgentId, number: int, answer: Answer, sent: ETag | None
+) -> dict[str, Any]:
+    """Return the line of one exchange: what it was locked to, and a status or a failure.
+
+    ``detail`` is what the tenant said of a refusal, or the class of the trouble on the wire.
+    """
     return {
         "agentId": agent_id,
         "attempt": number,
+        "ifMatch": sent,
         "status": answer.status,
         "failure": answer.failure and answer.failure.value,
+        "detail": answer.detail or None,
+        "headers": dict(answer.headers),
         "latencyMs": answer.latency_ms,
+    }
+
+
+def read_back_fields(agent_id: AgentId, reading: AgentReading, why: str) -> dict[str, Any]:
+    """Return the line of what stood there after a write of unknown outcome."""
+    seen = reading if isinstance(reading, ObservedAgent) else None
+    return {
+        "agentId": agent_id,
+        "why": why,
+        "read": state_document(state_of(seen)) if seen else None,
+        "etag": seen.etag if seen else None,
+        "unread": reading.reason if isinstance(reading, UnreadAgent) else None,
     }
 
 
@@ -95,6 +121,7 @@ def outcome_fields(ending: Ending, *, audit_id: str, at: datetime, locking: str)
         "timestamp": utc_millis(at),
         "outcome": ending.outcome.value,
         "message": ending.message,
+        "attribution": _ATTRIBUTION.get(ending.outcome),
         "previousState": state_document(ending.previous),
         "newState": state_document(ending.new),
         "etagBefore": ending.etag_before,
@@ -159,22 +186,38 @@ def _passed(findings: Iterable[Finding], family: str) -> bool:
     return bool(verdicts) and set(verdicts) == {Verdict.OK}
 
 
-def reason_text(plan_id: str) -> str:
+def reason_text(plan_id: str, tickets: Iterable[str]) -> str:
     """Return the reason that the tenant's own log keeps, at most 200 characters."""
-    return f"cxplan {plan_id}: desired state"[:REASON_LENGTH]
+    return f"cxplan {plan_id}: {', '.join(tickets) or 'desired state'}"[:REASON_LENGTH]
+
+
+def tickets(changes: Iterable[Change], overrides: Iterable[Override]) -> tuple[str, ...]:
+    """Return the tickets, else the names, of the overrides that made changes or left them."""
+    layer = LayerKind.OVERRIDE.value
+    files = {c.because.file for c in changes if c.because and c.because.layer == layer}
+    left = {change.overdue for change in changes}
+    return tuple(
+        override.ticket or override.name
+        for override in overrides
+        if override.block.layer.file in files or override.name in left
+    )
 
 
 def start_fields(
+    plan: Plan,
     *,
-    commit: str | None,
-    files_digest: str,
+    allowed: Iterable[tuple[str, str]],
     run_url: str | None,
     clock: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the first line of a run: what it was made from and what its clocks said."""
     return {
-        "commit": commit,
-        "filesDigest": files_digest,
+        "commit": plan.source.commit,
+        "filesDigest": plan.source.digest,
+        "plannedAt": utc_text(plan.evaluated_at),
+        "looked": looked(plan.scope, rollback=plan.rollback is not None).value,
+        "rollback": plan.rollback,
         "runUrl": run_url,
         "clock": dict(clock),
+        "allowed": [{"guard": guard, "reason": reason} for guard, reason in allowed],
     }

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 
-from cxplan.core.ids import OFF, SCHEDULED, AgentId, SkillName, WorkModeName
+from cxplan.core.ids import OFF, SCHEDULED, AgentId, SkillId, SkillName, WorkModeName
 from cxplan.core.model import (
     Block,
     Declarations,
@@ -38,6 +39,12 @@ class _Folded:
     work_mode: DesiredMode | FollowShift | None = None
     skills: Mapping[SkillName, DesiredSkill] = field(default_factory=dict)
     exclusive: Source | None = None
+
+    def by_id(self) -> tuple[DesiredSkill, ...]:
+        return tuple(sorted(self.skills.values(), key=_ID))
+
+
+_ID = attrgetter("id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class Resolved:
         folded = _Folded(agent.work_mode, skills, agent.exclusive)
         for override in active:
             folded = _fold(self.declarations, folded, override.block)
-        return replace(agent, skills=tuple(folded.skills.values()), work_mode=folded.work_mode)
+        return replace(agent, skills=folded.by_id(), work_mode=folded.work_mode)
 
     def boundaries(self, agent_id: AgentId, after: datetime) -> tuple[datetime, ...]:
         """Return the instants after ``after`` at which an override of the agent begins or ends."""
@@ -102,9 +109,8 @@ def _agents(declarations: Declarations) -> Iterator[DesiredAgent]:
 
 def _agent(declarations: Declarations, team: Team, member: Member, shared: _Folded) -> DesiredAgent:
     folded = _fold(declarations, shared, member.block)
-    skills = tuple(folded.skills.values())
     return DesiredAgent(
-        member.id, member.key, team.name, skills, folded.work_mode, folded.exclusive
+        member.id, member.key, team.name, folded.by_id(), folded.work_mode, folded.exclusive
     )
 
 
@@ -143,13 +149,12 @@ def _fold(declarations: Declarations, below: _Folded, block: Block) -> _Folded:
     if block.exclusive is not None:
         exclusive = Source(block.layer, ("exclusive",)) if block.exclusive else None
     if not block.skills:
-        return replace(below, work_mode=mode, exclusive=exclusive)
+        return _Folded(mode, below.skills, exclusive)
     skills = dict(below.skills)
     for name, setting in block.skills.items():
-        base = skills.get(name) or DesiredSkill(name, declarations.skills[name].id)
+        base = skills.get(name) or _unsaid(name, declarations.skills[name].id)
         skills[name] = _merge(base, setting, block.layer)
-    ordered = dict(sorted(skills.items(), key=lambda item: item[1].id))
-    return _Folded(mode, ordered, exclusive)
+    return _Folded(mode, skills, exclusive)
 
 
 def _mode(
@@ -161,6 +166,12 @@ def _mode(
 
 
 @lru_cache(maxsize=65_536)
+def _unsaid(name: SkillName, id_: SkillId) -> DesiredSkill:
+    """Return a skill of which no layer says anything."""
+    return DesiredSkill(name, id_)
+
+
+@lru_cache(maxsize=65_536)
 def _keys(name: SkillName, *part: str) -> tuple[str, ...]:
     """Return one object for equal keys: there are few, and every value of every agent has some."""
     return ("skills", name, *part)
@@ -168,17 +179,16 @@ def _keys(name: SkillName, *part: str) -> tuple[str, ...]:
 
 def _merge(below: DesiredSkill, setting: SkillSetting, layer: Layer) -> DesiredSkill:
     """Lay one setting over what the lower layers say of the same skill."""
+    name = below.name
     if setting.off is not None:
-        level = Wanted(OFF, Source(layer, _keys(below.name)))
-        return replace(below, level=level, concurrent=None, off=setting.off)
-    merged = below
+        off = Wanted(OFF, Source(layer, _keys(name)))
+        return DesiredSkill(name, below.id, off, None, setting.off)
+    level, concurrent, without = below.level, below.concurrent, below.off
     if setting.level is not None:
-        level = Wanted(setting.level, Source(layer, _keys(below.name, "level")))
-        merged = replace(merged, level=level, off=None)
-    if setting.concurrent is not None and merged.off is None:
-        concurrent = Wanted(setting.concurrent, Source(layer, _keys(below.name, "concurrent")))
-        merged = replace(merged, concurrent=concurrent)
-    return merged
+        level, without = Wanted(setting.level, Source(layer, _keys(name, "level"))), None
+    if setting.concurrent is not None and without is None:
+        concurrent = Wanted(setting.concurrent, Source(layer, _keys(name, "concurrent")))
+    return DesiredSkill(name, below.id, level, concurrent, without)
 
 
 # --- whom overrides match -------------------------------------------------------------------

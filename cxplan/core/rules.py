@@ -64,12 +64,13 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True)
 class OverrideRules:
-    """What an override must be like; ``None`` for days that are not limited.
+    """What an override must be like.
 
-    ``require`` names of ``reason``, ``ticket``, ``owner``.
+    ``require`` names of ``reason``, ``ticket``, ``owner``; ``deny_when_expired_days`` is None where
+    one that is over is only a warning.
     """
 
-    max_days: int | None = 90
+    max_days: int = 90
     require: tuple[str, ...] = ("reason",)
     deny_when_expired_days: int | None = None
 

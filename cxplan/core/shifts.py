@@ -20,7 +20,8 @@ row   schedule at the instant                             verdict
 ====  ==================================================  ==========================
 
 Shifts are half-open ``[start, end)`` and compared in UTC; durations are differences of UTC
-instants. Overlapping shifts of one mode count as one.
+instants. Overlapping shifts of one mode count as one, before any row is asked: together they may
+be longer than 24 h. Shifts that only touch stay two.
 """
 
 from __future__ import annotations
@@ -66,10 +67,10 @@ def judge_mode(rules: ShiftRules, schedule: ScheduleReading, target: CatalogueMo
     if isinstance(schedule, UnreadableSchedule):
         message = f"the schedule could not be read: {schedule.reason}"
         return _finding("shift.unreadable", rules.policy.unreadable, message)
-    broken = _data_error(rules, schedule.shifts)
+    shifts = _merged(schedule.shifts)
+    broken = _data_error(rules, schedule.shifts, shifts)
     if broken:
         return Finding("shift.dataError", Verdict.BLOCK, broken)
-    shifts = _merged(schedule.shifts)
     if neighbour := _neighbour(rules, shifts, target.id):
         return Finding("shift.mode", Verdict.OK, f"within grace of {_span(neighbour)}")
     active = _active(rules, shifts)
@@ -96,10 +97,11 @@ def follow_shift(rules: ShiftRules, schedule: ScheduleReading) -> Followed:
     """
     if isinstance(schedule, UnreadableSchedule):
         return Followed(None, Finding("shift.scheduled", Verdict.OK, schedule.reason))
-    broken = _data_error(rules, schedule.shifts)
+    shifts = _merged(schedule.shifts)
+    broken = _data_error(rules, schedule.shifts, shifts)
     if broken:
         return Followed(None, Finding("shift.dataError", Verdict.BLOCK, broken))
-    active = _active(rules, _merged(schedule.shifts))
+    active = _active(rules, shifts)
     if active is None:
         return Followed(None, Finding("shift.scheduled", Verdict.OK, "no active shift"))
     unknown = CatalogueMode(WorkModeName(active.work_mode), active.work_mode, Category.UNAVAILABLE)
@@ -143,7 +145,7 @@ def _against(rules: ShiftRules, active: Shift, target: CatalogueMode) -> Finding
     planned = rules.modes.get(active.work_mode)
     message = (
         f"the shift until {utc_text(active.end)} plans {rules.name(active.work_mode)}, "
-        f"the files want {target.name}"
+        f"the plan wants {target.name}"
     )
     if planned and planned.category is not target.category:
         lost = (active.end - rules.at) // timedelta(minutes=1)
@@ -161,15 +163,17 @@ def _neighbour(rules: ShiftRules, shifts: Iterable[Shift], target: WorkModeId) -
     return None
 
 
-def _data_error(rules: ShiftRules, shifts: tuple[Shift, ...]) -> str | None:
-    for shift in shifts:
-        if _nearby(rules.at, shift) and not timedelta(0) < shift.end - shift.start <= LONGEST:
+def _data_error(rules: ShiftRules, shifts: Iterable[Shift], merged: Iterable[Shift]) -> str | None:
+    """Return what rows 1 and 2 say of shifts as planned, and of the same merged."""
+    impossible = [shift for shift in shifts if shift.end <= shift.start]
+    too_long = [shift for shift in merged if shift.end - shift.start > LONGEST]
+    for shift in (*impossible, *too_long):
+        if _nearby(rules.at, shift):
             return f"the shift {_span(shift)} does not end within 24 h after it starts"
-    active = [shift for shift in shifts if shift.start <= rules.at < shift.end]
-    for other in active[1:]:
-        if other.work_mode != active[0].work_mode:
-            both = f"{_span(active[0])} {rules.name(active[0].work_mode)}"
-            return f"two shifts overlap: {both} and {_span(other)} {rules.name(other.work_mode)}"
+    active = [shift for shift in merged if shift.start <= rules.at < shift.end]
+    if len(active) > 1:
+        both = (f"{_span(shift)} {rules.name(shift.work_mode)}" for shift in active[:2])
+        return f"two shifts overlap: {' and '.join(both)}"
     return None
 
 

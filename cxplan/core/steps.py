@@ -131,7 +131,11 @@ class Effort:
     @property
     def given_up(self) -> Outcome:
         """How an agent ends that is not tried again: unknown where a write may still land."""
-        return Outcome.UNKNOWN if self.late else Outcome.FAILED
+        return self.ends(Outcome.FAILED)
+
+    def ends(self, not_written: Outcome) -> Outcome:
+        """Return an outcome of an agent that was not written, unknown where it still may be."""
+        return Outcome.UNKNOWN if self.late else not_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,16 +184,17 @@ Decision = Settled | ReadBack | SendAgain | CompareAgain | StopRun
 
 def after_answer(answer: Answer, effort: Effort) -> Decision:
     """Return what one answer to a PATCH means. ``effort`` includes the attempt just made."""
-    if answer.failure is not None:
-        return _after_failure(answer.failure, answer, effort)
+    if answer.failure is not None or answer.status is None:
+        return _after_failure(answer.failure or Failure.LOST, answer, effort)
     if answer.succeeded:
-        return _after_success(answer)
-    return _after_refusal(answer.status or 0, answer, effort)
+        return _after_success(answer, effort)
+    return _after_refusal(answer.status, answer, effort)
 
 
-def _after_success(answer: Answer) -> Decision:
+def _after_success(answer: Answer, effort: Effort) -> Decision:
     if answer.items:
-        return Settled(Outcome.REJECTED, "refused in part: " + "; ".join(answer.items))
+        said = "refused in part: " + "; ".join(answer.items)
+        return Settled(effort.ends(Outcome.REJECTED), said)
     if answer.status == 202:  # noqa: PLR2004 - accepted, not done
         return ReadBack("the tenant accepted the change and has not made it yet", accepted=True)
     return Settled(Outcome.APPLIED)
@@ -203,13 +208,13 @@ def _after_refusal(status: int, answer: Answer, effort: Effort) -> Decision:
         case 428:
             return StopRun(Exit.INTERNAL, f"{said} to a write that carries If-Match")
         case 429:
-            return _throttled(answer.retry_after, said, effort)
+            return _again(said, answer.retry_after, effort, asked_to_wait=True)
         case _ if status >= 500 or status == 408:  # noqa: PLR2004 - faults of the platform
             return ReadBack(said, late=status in _GATEWAY)
         case _ if 300 <= status < 400:  # noqa: PLR2004 - the class of redirects
-            return Settled(Outcome.FAILED, f"http.redirect: {said}; it is never followed")
+            return Settled(effort.given_up, f"http.redirect: {said}; it is never followed")
         case _:
-            return Settled(Outcome.REJECTED, said)
+            return Settled(effort.ends(Outcome.REJECTED), said)
 
 
 def _somebody_wrote(said: str, effort: Effort) -> Decision:
@@ -220,18 +225,12 @@ def _somebody_wrote(said: str, effort: Effort) -> Decision:
     return CompareAgain()
 
 
-def _throttled(retry_after: float | None, said: str, effort: Effort) -> Decision:
+def _again(
+    said: str, retry_after: float | None, effort: Effort, *, asked_to_wait: bool
+) -> Decision:
     if retry_after is not None and retry_after > LONGEST_PAUSE:
-        return _too_long(retry_after)
-    return _again(said, effort, asked_to_wait=True)
-
-
-def _too_long(seconds: float) -> StopRun:
-    message = f"the tenant asks for a pause of {seconds:.0f} seconds; apply again after that"
-    return StopRun(Exit.UNAVAILABLE, message)
-
-
-def _again(said: str, effort: Effort, *, asked_to_wait: bool = False) -> Decision:
+        pause = f"the tenant asks for a pause of {retry_after:.0f} seconds; apply again after that"
+        return StopRun(Exit.UNAVAILABLE, pause)
     if effort.spent:
         return Settled(effort.given_up, f"{said}; given up")
     return SendAgain(said, asked_to_wait)
@@ -241,9 +240,7 @@ def _after_failure(failure: Failure, answer: Answer, effort: Effort) -> Decision
     detail = answer.detail
     match failure:
         case Failure.NOT_SENT:
-            if (answer.retry_after or 0.0) > LONGEST_PAUSE:
-                return _too_long(answer.retry_after or 0.0)
-            return _again(f"not sent: {detail}", effort)
+            return _again(f"not sent: {detail}", answer.retry_after, effort, asked_to_wait=False)
         case Failure.LOST:
             return ReadBack(f"the answer was lost: {detail}", late=True)
         case Failure.UNDECODABLE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from cxplan.core.coverage import Interval
 from cxplan.core.diff import AgentState, Because, Change, Direction, Op, SkillState
 from cxplan.core.findings import Finding, GuardFinding, GuardVerdict, Verdict
 from cxplan.core.ids import AgentId, AgentKey, ETag, SkillId, WorkModeId
@@ -13,16 +14,22 @@ from cxplan.core.plan import (
     FilesRef,
     Plan,
     PlannedAgent,
+    Released,
+    RuleChange,
     Status,
     TenantRef,
     Vocabulary,
 )
+from cxplan.core.scope import Atom, Expression, Scope
+from cxplan.core.strictness import Allowance
 from cxplan.planfile.schema import (
     AgentPart,
     ChangePart,
     FindingPart,
     GuardPart,
     PlanPart,
+    ReleasedPart,
+    ScopePart,
     StatePart,
     VocabularyPart,
 )
@@ -49,6 +56,39 @@ def plan_of(part: PlanPart) -> Plan:
         agents=tuple(_agent(agent) for agent in part.agents),
         guards=tuple(_guard(guard) for guard in part.guards),
         vocabulary=_vocabulary(part.vocabulary),
+        live_as_of=parse_utc(part.live_as_of),
+        scope=_scope(part.scope),
+        allowed=tuple(Allowance(a.guard, a.reason) for a in part.allowed),
+        released=tuple(_released(value) for value in part.released),
+        rule_changes=tuple(
+            RuleChange(r.path, r.before, r.after, r.looser) for r in part.rule_changes
+        ),
+        warnings=tuple(_finding(finding) for finding in part.warnings),
+        next_boundary=_instant(part.next_boundary),
+        only_shown=tuple(part.only_shown),
+        rollback=part.rollback,
+    )
+
+
+def _scope(part: ScopePart) -> Scope:
+    return Scope(
+        _expressions(part.only), _expressions(part.exclude), part.only_this_change, part.only_due
+    )
+
+
+def _expressions(part: list[list[str]] | None) -> tuple[Expression, ...]:
+    return tuple(tuple(map(_atom, expression)) for expression in part or ())
+
+
+def _atom(text: str) -> Atom:
+    kind, _, name = text.partition(":")
+    return Atom(kind, name)
+
+
+def _released(part: ReleasedPart) -> Released:
+    key = None if part.agent.name is None else AgentKey(part.agent.name)
+    return Released(
+        AgentId(part.agent.id), key, part.agent.team, part.path, part.value, part.run, part.override
     )
 
 
@@ -65,6 +105,7 @@ def _agent(part: AgentPart) -> PlannedAgent:
         checks=tuple(_finding(finding) for finding in part.checks),
         phase=part.phase,
         holds_until=_instant(part.holds_until),
+        protected=part.protected,
     )
 
 
@@ -89,6 +130,9 @@ def _change(part: ChangePart) -> Change:
         skill_id=None if part.skill_id is None else SkillId(part.skill_id),
         direction=Direction(part.direction) if part.direction else None,
         scheduled=part.scheduled,
+        overdue=part.overdue,
+        pending=part.pending,
+        rolled_back=part.rolled_back,
     )
 
 
@@ -104,6 +148,11 @@ def _guard(part: GuardPart) -> GuardFinding:
         part.limit,
         tuple(sorted(part.basis.items())),
         tuple(part.examples),
+        part.subject,
+        tuple(
+            Interval(parse_utc(i.start), parse_utc(i.end), i.before, i.after)
+            for i in part.intervals
+        ),
     )
 
 

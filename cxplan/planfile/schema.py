@@ -53,6 +53,9 @@ class ChangePart(_Part):
     skill_id: str | None
     direction: Literal["better", "worse"] | None
     scheduled: bool
+    overdue: str | None = None
+    pending: bool | None = None
+    rolled_back: str | None = None
     because: BecausePart | None
 
 
@@ -80,11 +83,21 @@ class AgentPart(_Part):
     status: Literal["ready", "deferred", "blocked", "unread", "unchanged"]
     etag: str | None
     holds_until: str | None
+    protected: bool = False
     before: StatePart | None
     after: StatePart | None
     changes: list[ChangePart]
     phase: int | None
     checks: list[FindingPart]
+
+
+class IntervalPart(_Part):
+    """The count of a coverage over some time."""
+
+    start: str = Field(alias="from")
+    end: str = Field(alias="until")
+    before: int
+    after: int
 
 
 class GuardPart(_Part):
@@ -96,6 +109,8 @@ class GuardPart(_Part):
     limit: int | None
     basis: dict[str, int]
     examples: list[str]
+    subject: str = ""
+    intervals: list[IntervalPart] = []
 
 
 class ToolPart(_Part):
@@ -118,6 +133,49 @@ class SourcePart(_Part):
 
     commit: str | None
     digest: Hash
+
+
+class ScopePart(_Part):
+    """What was asked for."""
+
+    only: list[list[str]] | None
+    exclude: list[list[str]] | None
+    only_this_change: bool = False
+    only_due: bool = False
+
+
+class AllowedPart(_Part):
+    """A guard that is passed, and why."""
+
+    guard: str
+    reason: str
+
+
+class FormerAgent(_Part):
+    """An agent that the files may not name any more."""
+
+    id: str
+    name: str | None
+    team: str | None
+
+
+class ReleasedPart(_Part):
+    """A value that was managed."""
+
+    agent: FormerAgent
+    path: str
+    value: Value
+    run: str | None
+    override: str | None
+
+
+class RuleChangePart(_Part):
+    """A guard or a protection that differs from the base."""
+
+    path: str
+    before: str
+    after: str
+    looser: bool
 
 
 class SummaryPart(_Part):
@@ -157,6 +215,15 @@ class PlanPart(_Part):
     agents: list[AgentPart]
     guards: list[GuardPart]
     vocabulary: VocabularyPart
+    only_shown: list[str] = []
+    live_as_of: str
+    next_boundary: str | None = None
+    scope: ScopePart
+    rollback: str | None = None
+    allowed: list[AllowedPart]
+    released: list[ReleasedPart] = []
+    rule_changes: list[RuleChangePart] = []
+    warnings: list[FindingPart] = []
 
 
 PLAN: TypeAdapter[PlanPart] = TypeAdapter(PlanPart)

@@ -11,7 +11,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 
+from cxplan.core.breaker import PATIENCE
 from cxplan.core.steps import LONGEST_PAUSE
 from cxplan.ports import Clock
 
@@ -21,9 +23,6 @@ INTERVAL = 0.21
 IN_A_ROW = 3
 """So many 429 without another answer between them halve the rate of writes."""
 
-PATIENCE = 300.0
-"""Seconds of nothing but 429 after which reading is given up."""
-
 _LONGEST_BACKOFF = 30.0
 
 
@@ -32,7 +31,6 @@ class Held(Exception):
 
     def __init__(self, seconds: float) -> None:
         """Keep how long it would be."""
-        super().__init__("the tenant asks for a pause that is too long to wait")
         self.seconds = seconds
 
 
@@ -106,7 +104,7 @@ class Pacer:
                 self._last = self._clock.monotonic()
 
     def _earliest(self) -> float:
-        return float("-inf") if self._last is None else self._last + self._interval
+        return -inf if self._last is None else self._last + self._interval
 
     def throttled(self, retry_after: float | None) -> float:
         """Note a 429: everybody pauses, and the third in a row halves the rate.
@@ -168,7 +166,7 @@ class ReadGate:
                 self._freed.wait()
             self._active += 1
         try:
-            self._pause.wait(lambda: float("-inf"))
+            self._pause.wait(lambda: -inf)
             yield self._generation
         finally:
             with self._freed:

@@ -30,7 +30,7 @@ class Group:
         return len(self.agents) > 1
 
 
-_Key = tuple[Status, str, tuple[Change, ...], tuple[Finding, ...]]
+_Key = tuple[Status, str, bool, tuple[Change, ...], tuple[Finding, ...]]
 
 
 def fold(agents: Iterable[PlannedAgent]) -> tuple[Group, ...]:
@@ -49,4 +49,4 @@ def fold(agents: Iterable[PlannedAgent]) -> tuple[Group, ...]:
 
 def _key(agent: PlannedAgent) -> _Key:
     told = tuple(finding for finding in agent.checks if finding.verdict is not Verdict.OK)
-    return (agent.status, agent.team, agent.changes, told)
+    return (agent.status, agent.team, agent.protected, agent.changes, told)

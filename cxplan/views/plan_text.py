@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from cxplan.core.diff import CONCURRENT, LEVEL, Change, Op
+from cxplan.core.diff import CONCURRENT, LEVEL, Because, Change, Op
 from cxplan.core.document import summary
-from cxplan.core.findings import GuardFinding, GuardVerdict, Verdict
-from cxplan.core.guards import denial
+from cxplan.core.findings import Verdict
 from cxplan.core.instant import utc_text
 from cxplan.core.plan import Plan, PlannedAgent, Status
+from cxplan.core.rollback import BACK
 from cxplan.views.encoder import show
 from cxplan.views.folding import Group, fold
 from cxplan.views.paint import Paint
+from cxplan.views.plan_notes import (
+    guard_lines,
+    released_lines,
+    rule_lines,
+    run_text,
+    scope_line,
+    time_line,
+    usable_lines,
+    warning_lines,
+)
 from cxplan.views.values import change_text, columns, count
 
 _SIGN = {Op.ADD: "+", Op.CHANGE: "~", Op.REMOVE: "-"}
@@ -24,21 +34,35 @@ _HEADING = {
     Status.UNREAD: ("?", "could not be read", "could not be read"),
     Status.UNCHANGED: ("#", "is unchanged", "are unchanged"),
 }
+UNNAMED = "not in the files"
 NAMED = 5
 """So many agents of a fold are named; the others are counted."""
 
 
-def plan_text(plan: Plan, paint: Paint) -> str:
-    """Return the whole plan as text, ending in a newline."""
-    lines: list[str] = []
-    if plan.ready:
+def plan_text(plan: Plan, paint: Paint, *, summary: bool = False) -> str:
+    """Return the plan as text, ending in a newline; ``summary`` leaves the agents out."""
+    lines = [*rule_lines(plan, paint)]
+    if partial := scope_line(plan):
+        lines += [paint.strong(partial), ""]
+    if summary:
+        return "\n".join([*lines, *_totals(plan, paint)]) + "\n"
+    told = {status: [*_told(plan.with_status(status))] for status in _HEADING}
+    if told[Status.READY]:
         name = show(plan.tenant.name)
         lines += [f"cxplan will perform the following actions on {name}:", ""]
-    for status in _HEADING:
-        for group in fold(plan.with_status(status)):
+    for agents in told.values():
+        for group in fold(agents):
             lines += [*_group(plan, group, paint), ""]
+    lines += released_lines(plan, paint)
     lines += _totals(plan, paint)
     return "\n".join(lines) + "\n"
+
+
+def _told(agents: Iterable[PlannedAgent]) -> Iterator[PlannedAgent]:
+    """Yield the agents that are shown: beside a base, not those who were pending already."""
+    for agent in agents:
+        if not agent.changes or any(not change.pending for change in agent.changes):
+            yield agent
 
 
 def _group(plan: Plan, group: Group, paint: Paint) -> Iterator[str]:
@@ -51,8 +75,10 @@ def _group(plan: Plan, group: Group, paint: Paint) -> Iterator[str]:
     if not group.folded:
         yield "  " + paint.strong(f"{sign} {_who(agent)} {one}{until}")
     else:
-        team = f"{len(group.agents):,} agents in {show(agent.team)}"
-        if agent.status is Status.READY and len(rows) == 1:
+        protected = "protected " if agent.protected else ""
+        within = f"in {show(agent.team)}" if agent.team else UNNAMED
+        team = f"{len(group.agents):,} {protected}agents {within}"
+        if len(rows) == 1 and _tells_all(agent):
             path, *rest = rows[0]
             (line,) = columns([(path[2:], *rest)])
             yield "  " + paint.strong(f"{sign} {team}: ") + _painted(path, line, paint)
@@ -61,6 +87,12 @@ def _group(plan: Plan, group: Group, paint: Paint) -> Iterator[str]:
         yield "  " + paint.strong(f"{sign} {team} {many}{until}")
         yield paint.faint(f"    {_names(group)}")
     yield from _details(agent, rows, paint)
+
+
+def _tells_all(agent: PlannedAgent) -> bool:
+    """Tell whether its rows are all there is to say."""
+    said, pending = any(_said(agent)), any(change.pending for change in agent.changes)
+    return agent.status is Status.READY and not said and not pending
 
 
 def _names(group: Group) -> str:
@@ -72,20 +104,30 @@ def _names(group: Group) -> str:
 def _details(
     agent: PlannedAgent, rows: list[tuple[str, str, str, str]], paint: Paint
 ) -> Iterator[str]:
-    for finding in agent.checks:
-        if finding.verdict is not Verdict.OK:
-            said = f"{finding.verdict}: {finding.id}: {show(finding.message, 500)}"
-            yield paint.changed(f"      {said}")
+    for said in _said(agent):
+        yield paint.changed(f"      {said}")
     for row, line in zip(rows, columns(rows), strict=True):
         yield _painted(row[0], "  " + line, paint)
     hidden = _hidden(agent)
     if hidden and agent.changes:
         yield paint.faint(f"    ({count(hidden, 'unchanged value')} hidden)")
+    pending = sum(bool(change.pending) for change in agent.changes)
+    if pending:
+        yield paint.faint(f"    ({count(pending, 'change')} already pending hidden)")
+
+
+def _said(agent: PlannedAgent) -> Iterator[str]:
+    """Yield what the checks have to say."""
+    for finding in agent.checks:
+        if finding.verdict is not Verdict.OK:
+            yield f"{finding.verdict}: {finding.id}: {show(finding.message, 500)}"
 
 
 def _who(agent: PlannedAgent) -> str:
     """Return an agent as people know it: key, id and team."""
-    return f"{show(agent.key)} ({agent.id}, {show(agent.team)})"
+    protected = ", protected" if agent.protected else ""
+    team = show(agent.team) if agent.team else UNNAMED
+    return f"{show(agent.key)} ({agent.id}, {team}{protected})"
 
 
 def _rows(plan: Plan, agent: PlannedAgent) -> list[tuple[str, str, str, str]]:
@@ -93,13 +135,15 @@ def _rows(plan: Plan, agent: PlannedAgent) -> list[tuple[str, str, str, str]]:
     rows = []
     added = {c.skill_id: c for c in agent.changes if c.op is Op.ADD and c.part == CONCURRENT}
     for change in agent.changes:
-        if change.op is Op.ADD and change.part == CONCURRENT:
+        if change.pending or (change.op is Op.ADD and change.part == CONCURRENT):
             continue
         path, text = change.path, change_text(plan.vocabulary, change)
         if change.op is Op.ADD and change.part == LEVEL:
             path = path.rpartition("/")[0]
             text = _added_text(plan, change, added.get(change.skill_id))
-        rows.append((_SIGN[change.op] + " " + show(path), text, _direction(change), _place(change)))
+        rows.append(
+            (_SIGN[change.op] + " " + show(path), text, _direction(change), _place(plan, change))
+        )
     return rows
 
 
@@ -114,9 +158,22 @@ def _direction(change: Change) -> str:
     return change.direction.value if change.direction else ""
 
 
-def _place(change: Change) -> str:
-    because = change.because
-    return f"{show(because.file)}:{because.line}" if because else "(default)"
+def _place(plan: Plan, change: Change) -> str:
+    place = _because(plan, change.because)
+    if change.overdue:
+        place += f"  override {show(change.overdue)} is over"
+    if change.rolled_back:
+        place += f"  rolled back by {run_text(change.rolled_back)}"
+    return place
+
+
+def _because(plan: Plan, because: Because | None) -> str:
+    """Return what made a value: a line of the files, a run's records, or nobody."""
+    if because is None:
+        return "(default)"
+    if because.layer == BACK:
+        return f"as before run {run_text(plan.rollback or because.file)}"
+    return f"{show(because.file)}:{because.line}"
 
 
 def _painted(path: str, line: str, paint: Paint) -> str:
@@ -146,24 +203,45 @@ def _totals(plan: Plan, paint: Paint) -> Iterator[str]:
             f"Checks: {checks[Verdict.OK]:,} passed, {checks[Verdict.DEFER]:,} deferred, "
             f"{checks[Verdict.BLOCK]:,} blocked{warned}."
         )
-    for finding in plan.guards:
-        if finding.verdict is not GuardVerdict.PASS:
-            yield paint.bad(guard_text(finding))
-    if not plan.applicable:
-        yield paint.bad("Too many agents are unread: this plan can be shown, not applied.")
-    boundary = plan.next_boundary
-    yield f"Live as of {utc_text(plan.evaluated_at)}." + (
-        f" Next boundary {utc_text(boundary)}: from then on this plan would read differently."
-        if boundary
-        else ""
+    if any(change.pending is not None for agent in plan.agents for change in agent.changes):
+        yield _already_pending(plan)
+    if plan.released:
+        yield f"Released: {_staying(len(plan.released))}."
+    yield from guard_lines(plan, paint)
+    yield from warning_lines(plan, paint)
+    yield from usable_lines(plan, paint)
+    yield time_line(plan)
+
+
+def _staying(released: int) -> str:
+    one = released == 1
+    return f"{count(released, 'value')}, which {'stays as it is' if one else 'stay as they are'}"
+
+
+def _already_pending(plan: Plan) -> str:
+    """Count what the base wants already, of the agents that would be written."""
+    found = [sum(bool(change.pending) for change in agent.changes) for agent in plan.ready]
+    mine = sum(len(agent.changes) for agent in plan.ready) - sum(found)
+    agents = sum(number > 0 for number in found)
+    return (
+        f"This change: {count(mine, 'change')}. Already pending: "
+        f"{count(sum(found), 'change')} of {count(agents, 'agent')}."
     )
+
+
+def _nothing(plan: Plan) -> str:
+    if plan.rollback is not None:
+        return f"No changes. Nothing that run {run_text(plan.rollback)} left is to be taken back."
+    if plan.scope.only_due:
+        return "No changes. Nothing is due."
+    return "No changes. Live agents match the desired state."
 
 
 def _headline(plan: Plan, counts: dict[str, int]) -> str:
     others = counts["blocked"] + counts["unread"]
     if not counts["ready"] and not others:
         if not counts["deferred"]:
-            return "No changes. Live agents match the desired state."
+            return _nothing(plan)
         until = min((a.until for a in plan.with_status(Status.DEFERRED) if a.until), default=None)
         first = f", the first until {utc_text(until)}" if until else ""
         return f"No changes now. {count(counts['deferred'], 'agent')} deferred{first}."
@@ -172,10 +250,3 @@ def _headline(plan: Plan, counts: dict[str, int]) -> str:
         f"{counts['blocked']:,} blocked, {counts['unread']:,} unread. "
         f"{counts['unchanged']:,} unchanged."
     )
-
-
-def guard_text(finding: GuardFinding) -> str:
-    """Return what a guard that does not simply pass says, with its numbers."""
-    if finding.verdict is GuardVerdict.OFF:
-        return f"Guard {finding.id} is off ({finding.actual:,} counted)."
-    return f"{show(denial(finding), 500)}. Nothing of this plan will be written."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cxplan.core.evidence import Head
@@ -10,6 +10,7 @@ from cxplan.core.plan import Vocabulary
 from cxplan.core.report import AS_DESIRED, AgentReport, RunReport
 from cxplan.core.steps import Moved, Outcome
 from cxplan.views.encoder import show
+from cxplan.views.folding import FOLD_FROM
 from cxplan.views.paint import Paint
 from cxplan.views.values import count, value_text
 
@@ -29,6 +30,9 @@ _WORDS = {
 }
 _TRIED = tuple(_WORDS)[:8]
 _UNTRIED = tuple(_WORDS)[8:]
+_AGAIN = (Outcome.NOT_ATTEMPTED, Outcome.FAILED, Outcome.CONFLICT, Outcome.STALE, Outcome.UNREAD)
+NAMED = 8
+"""So many agents who ended alike are named; the others are counted."""
 
 
 def report_text(report: RunReport, vocabulary: Vocabulary, ledger: str, paint: Paint) -> str:
@@ -37,6 +41,7 @@ def report_text(report: RunReport, vocabulary: Vocabulary, ledger: str, paint: P
     if report.head:
         lines.append(f"Bundle: {show(_path(ledger, report.head))}")
         lines.append(f"Head, to be kept elsewhere: {report.head}")
+    lines += _next(report)
     return "\n".join(lines) + "\n"
 
 
@@ -59,12 +64,49 @@ def _lines(report: RunReport, vocabulary: Vocabulary, paint: Paint) -> Iterator[
             f"PATCH latency: median {latency.median:,} ms, p95 {latency.p95:,} ms, "
             f"longest {latency.longest:,} ms."
         )
-    for agent in report.agents:
-        if agent.outcome not in AS_DESIRED:
-            yield from _agent(agent, vocabulary, paint)
+    for group in _groups(report.agents):
+        if len(group) < FOLD_FROM:
+            for agent in group:
+                yield from _agent(agent, vocabulary, paint)
+        else:
+            yield from _folded(group, paint)
     if report.undelivered_events:
         number = count(report.undelivered_events, "event")
         yield paint.changed(f"Warning: {number} could not be delivered; the changes are made.")
+
+
+def _groups(agents: Iterable[AgentReport]) -> Iterable[list[AgentReport]]:
+    """Return the agents that are not as desired, those who ended alike together, by first id."""
+    found: dict[object, list[AgentReport]] = {}
+    for agent in agents:
+        if agent.outcome not in AS_DESIRED:
+            alike = (agent.team, agent.outcome, agent.message)
+            found.setdefault(agent.id if agent.moved else alike, []).append(agent)
+    return found.values()
+
+
+def _folded(group: list[AgentReport], paint: Paint) -> Iterator[str]:
+    first = group[0]
+    said = f": {show(first.message, 500)}" if first.message else ""
+    team = f"{len(group):,} agents in {show(first.team)}"
+    yield paint.changed(f"  ! {team} {_WORDS[first.outcome]}{said}")
+    named = ", ".join(show(agent.key) for agent in group[:NAMED])
+    left = len(group) - NAMED
+    yield paint.faint(f"      {named} and {left:,} more" if left > 0 else f"      {named}")
+
+
+def _next(report: RunReport) -> Iterator[str]:
+    """Say what to do about what is not as desired."""
+    counts = report.summary
+    if report.head is None:
+        return
+    if counts[Outcome.UNKNOWN]:
+        yield "Next: cxplan explain AGENT --live shows how each unknown agent stands by now."
+    if any(counts[outcome] for outcome in _AGAIN):
+        yield (
+            "Next: cxplan plan -o FILE, then cxplan apply FILE; what was written is there and is "
+            "not written again."
+        )
 
 
 def _agent(agent: AgentReport, vocabulary: Vocabulary, paint: Paint) -> Iterator[str]:

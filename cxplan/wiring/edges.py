@@ -1,18 +1,28 @@
-"""The edges, made from settings: files and tenant."""
+"""The edges, made from settings: files and tenant.
+
+The HTTP client is loaded only where a tenant is asked, so that a plan from a snapshot does without.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cxplan.core.errors import InvalidError
 from cxplan.core.model import Declarations
 from cxplan.desired.source import FolderSource
 from cxplan.ports import Tenant
 from cxplan.settings import Settings, load_credentials
-from cxplan.tenant.availability.tenant import AvailabilityTenant
-from cxplan.tenant.connection import Connection
 from cxplan.wiring.system import SystemClock
+
+if TYPE_CHECKING:
+    from cxplan.snapshots.tenant import SnapshotTenant
+
+
+MOST_WRITES = 5.0
+"""PATCHes in a second of a tenant, at most."""
 
 
 def desired_source(settings: Settings) -> FolderSource:
@@ -37,13 +47,31 @@ def read_declarations(settings: Settings, source: FolderSource) -> Declarations:
     return declarations
 
 
-def tenant(settings: Settings, environ: Mapping[str, str]) -> Tenant:
+def snapshot(path: Path, declarations: Declarations) -> SnapshotTenant:
+    """Return the tenant as a snapshot holds it.
+
+    Raises:
+        InvalidError: it is no intact snapshot, or of another tenant than the files.
+    """
+    from cxplan.snapshots.tenant import SnapshotTenant
+
+    found = SnapshotTenant(path)
+    found.refuse_other(declarations)
+    return found
+
+
+def tenant(settings: Settings, environ: Mapping[str, str], max_rps: float = MOST_WRITES) -> Tenant:
     """Return the tenant of the profile availability-v2, not yet connected.
+
+    ``max_rps`` is how many writes may leave in a second, never more than the tenant allows.
 
     Raises:
         AuthError: credentials are missing.
         InvalidError: an address is none, or is not encrypted.
     """
+    from cxplan.tenant.availability.tenant import AvailabilityTenant
+    from cxplan.tenant.connection import Connection
+
     credentials = load_credentials(environ)
     connection = Connection(
         api_url=settings.api_url,
@@ -53,5 +81,6 @@ def tenant(settings: Settings, environ: Mapping[str, str]) -> Tenant:
         ca_bundle=None if settings.ca_bundle is None else str(settings.ca_bundle),
         proxy=settings.proxy,
         read_width=settings.concurrency,
+        max_rps=max_rps,
     )
     return AvailabilityTenant(connection, clock=SystemClock(), jitter=random.SystemRandom().random)

@@ -56,3 +56,14 @@ class ThreadWorkers:
                 yield window.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+class InlineWorkers:
+    """No threads: for work that never waits."""
+
+    def map(
+        self, function: Callable[[Item], Output], items: Iterable[Item], *, width: int
+    ) -> Iterator[Output]:
+        """Yield ``function(item)`` in order; ``width`` is of no concern."""
+        del width
+        return map(function, items)

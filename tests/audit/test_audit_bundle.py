@@ -273,7 +273,7 @@ def test_disk_that_fails_at_the_seal_keeps_the_journal_and_no_statement(
         run.seal(closing(applied=2))
 
     assert error.value.problem.code == "audit.seal"
-    assert "--audit" in (error.value.problem.hint or "")
+    assert f"cxplan recover {uuid(1)}" in (error.value.problem.hint or "")
     assert sorted(path.name for path in (root / OPEN_FOLDER).iterdir()) == [OPEN, PLAN, RECORDS]
     assert (root / OPEN_FOLDER / RECORDS).read_bytes() == journal
     run.seal(closing(applied=2))

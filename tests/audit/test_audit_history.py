@@ -14,6 +14,8 @@ import pytest
 from cxplan.audit.history import LedgerMemory
 from cxplan.core.canonical import signed_form
 from cxplan.core.errors import EvidenceError
+from cxplan.core.history import TakenBack
+from cxplan.core.ids import AgentId
 from tests.audit.samples import uuid
 
 AT = "2026-11-22T12:00:00.000Z"
@@ -134,6 +136,66 @@ def test_what_cannot_be_read_ends_with_a_place_and_what_to_do(
     assert problem.code == code
     assert problem.address == f"{folder.name}/records.jsonl{place}"
     assert "cxplan audit verify" in (problem.hint or "")
+
+
+# --- rollbacks, and what runs have settled -----------------------------------------------------
+
+
+def begun(number: int, rollback: str | None = None) -> bytes:
+    """The first line of a run that looked at everybody, planned in that hour of the day."""
+    at = f"2026-11-22T{number:02d}:00:00Z"
+    start = {"plannedAt": at, "looked": "everybody", "rollback": rollback}
+    return line({"kind": "run.start"} | start)
+
+
+def sealed(ledger: Path, number: int, *lines: bytes) -> Path:
+    folder = ledger / f"{number:06d}-{uuid(number)}"
+    folder.mkdir(parents=True)
+    (folder / "records.jsonl").write_bytes(b"".join([*lines, END]))
+    return folder
+
+
+def test_a_value_of_a_rollback_says_what_it_took_away(tmp_path: Path) -> None:
+    sealed(tmp_path, 1, begun(1), outcome(3))
+    sealed(tmp_path, 2, begun(2, uuid(1)), outcome(5))
+    sealed(tmp_path, 3, begun(3), outcome(7, agentId="agent-0002"))
+    history = LedgerMemory(tmp_path).last_values()
+    (last,), (other,) = (tuple(values.values()) for _, values in sorted(history.items()))
+    assert (last.value, last.run_id, last.declared) == (5, uuid(2), False)
+    assert last.taken_back == TakenBack(uuid(1), 5)
+    assert (other.taken_back, other.declared) == (None, True)
+
+
+def test_what_runs_have_settled_is_read_from_the_sealed_ones(tmp_path: Path) -> None:
+    assert LedgerMemory(tmp_path / "audit").past().empty
+    sealed(tmp_path, 1, begun(1), outcome(3))
+    sealed(tmp_path, 2, begun(2), outcome(3, "deferred", agentId="agent-0002"))
+    sealed(tmp_path, 3, begun(3, uuid(1)), outcome(5))
+    bundle(tmp_path, 4, outcome(3), suffix=".open")
+    past = LedgerMemory(tmp_path).past()
+    first, second = (past.since(AgentId(f"agent-000{number}")) for number in (1, 2))
+    assert first.base is not None
+    assert second.base is not None
+    assert (first.base.hour, first.deferred) == (2, frozenset())
+    assert (second.base.hour, len(second.deferred)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "code"),
+    [
+        (line({"kind": "run.start", "plannedAt": "2026-11-22T01:00:00Z"}), "audit.record"),
+        (line({"kind": "agent.outcome", "agentId": AGENT}), "audit.record"),
+        (START[:-1] + b" \n", "audit.form"),
+        (b'{"kind":"run.start",}\n', "audit.json"),
+    ],
+)
+def test_nothing_is_due_by_a_journal_that_cannot_be_read(
+    tmp_path: Path, spoiled: bytes, code: str
+) -> None:
+    sealed(tmp_path, 1, spoiled)
+    with pytest.raises(EvidenceError) as caught:
+        LedgerMemory(tmp_path).past()
+    assert caught.value.problem.code == code
 
 
 def test_a_ledger_that_is_no_folder_is_an_error(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_full_disk_closes_the_journal() -> None:
 def test_line_written_in_part_closes_the_journal(journal: Journal, path: Path) -> None:
     journal.append("run.start", {})
     whole = path.read_bytes()
-    with files_end_at(len(whole) + 10), pytest.raises(EvidenceError, match="cut off"):
+    with files_end_at(len(whole) + 10), pytest.raises(EvidenceError, match="File too large"):
         journal.append("agent.intent", {"agentId": "agent-0001"})
 
     assert len(path.read_bytes()) == len(whole) + 10

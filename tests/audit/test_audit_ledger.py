@@ -304,7 +304,8 @@ def test_unsealed_run_stops_the_next_one(ledger: FileLedger, root: Path) -> None
     assert (error.value.exit_code, error.value.problem.code) == (Exit.AUDIT, "audit.unsealed")
     assert uuid(1) in str(error.value)
     assert error.value.problem.address == f"000001-{uuid(1)}.open"
-    assert "start a new ledger folder with --audit" in (error.value.problem.hint or "")
+    assert f"cxplan apply --resume {uuid(1)}" in (error.value.problem.hint or "")
+    assert f"cxplan recover {uuid(1)}" in (error.value.problem.hint or "")
     assert (root / f"000001-{uuid(1)}.open" / PLAN).exists()
 
 

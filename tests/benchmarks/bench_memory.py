@@ -2,18 +2,16 @@
 
 The peak resident size of one ``cxplan plan`` process that reads 10,000 agents with 8 skills each,
 64 at once, 30,000 GETs over plain HTTP on loopback; 5 % of the agents differ. The tenant is a
-process of its own.
+process of its own. Beside it octodns with as many records, which asks no network.
 
-Run: python tests/benchmarks/bench_memory.py
+Run from the repository: python -m tests.benchmarks.bench_memory
 """
 
 from __future__ import annotations
 
 import json
 import os
-import runpy
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,20 +20,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-YAML = runpy.run_path(str(Path(__file__).with_name("bench_yaml.py")))
-AGENTS = YAML["AGENTS"]
+from tests.benchmarks import bench_yaml, octodns_peer
+from tests.benchmarks.bench_yaml import AGENTS
+from tests.benchmarks.measuring import run, spread
+
 RUNS = 3
 WIDTH = 64
 TARGET_MIB = 110
 COMMAND = str(Path(sys.executable).with_name("cxplan"))
-UNIT = 1 if sys.platform == "darwin" else 1024
-"""Bytes in which the system counts a process' size."""
 
 
 def write_files(folder: Path) -> None:
     """Declare everybody, with limits that no declared concurrency passes."""
-    YAML["write_tree"](folder / "desired", YAML["STYLES"]["a line each"])
-    skills = [f'  {name}: {{id: "{name}", maxConcurrent: 4}}' for name in YAML["NAMES"]]
+    bench_yaml.write_tree(folder / "desired", bench_yaml.STYLES["a line each"])
+    skills = [f'  {name}: {{id: "{name}", maxConcurrent: 4}}' for name in bench_yaml.NAMES]
     (folder / "desired/skills.yaml").write_text("\n".join(["skills:", *skills, ""]))
     (folder / "desired/modes.yaml").write_text(
         'workModes:\n  available: {id: "m-1", category: available}\n'
@@ -62,30 +60,34 @@ def tenant(folder: Path) -> Iterator[dict[str, str]]:
 
 def peak(folder: Path, environ: dict[str, str]) -> float:
     """Return the peak size of one plan in MiB; its tenant does not count."""
-    planning = (COMMAND, "-C", str(folder), "plan", "--concurrency", str(WIDTH), "-q")
-    process = subprocess.Popen(
-        [*planning, "-o", "plan.json"], env=environ, stdout=subprocess.DEVNULL
-    )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, process.returncode
+    planning = (COMMAND, "plan", "--concurrency", str(WIDTH), "-q", "-o", "plan.json")
+    done = run(planning, folder, environ)
+    assert done.exit == 0, done.printed[-2000:]
     summary = json.loads((folder / "plan.json").read_text("utf-8"))["summary"]
     assert (summary["agents"], summary["ready"]) == (AGENTS, AGENTS // 20), summary
-    return used.ru_maxrss * UNIT / (1 << 20)
+    return done.mib
+
+
+def theirs(folder: Path) -> float:
+    """Return the peak size of octodns in MiB, with a record for each agent in one zone."""
+    octodns_peer.write(folder, AGENTS, zones=1)
+    done = run(octodns_peer.sync(folder), folder)
+    assert done.exit == 0, done.printed[-2000:]
+    return done.mib
 
 
 def main() -> None:
-    """Print the row of T8."""
+    """Print the row of T8, and what stands beside it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_files(folder)
         with tenant(folder) as environ:
             found = [peak(folder, environ) for _ in range(RUNS)]
-    median = statistics.median(found)
-    spread = f"{min(found):.0f} to {max(found):.0f}"
+        beside = theirs(folder / "octodns")
     sys.stdout.write(
-        f"T8  peak memory of a plan, {AGENTS:,} agents, {WIDTH} wide: {median:.0f} MiB "
-        f"({spread}), target <= {TARGET_MIB}\n"
+        f"T8  peak memory of a plan, {AGENTS:,} agents, {WIDTH} wide: {spread(found, 0)} MiB, "
+        f"target <= {TARGET_MIB}\n"
+        f"    octodns {octodns_peer.VERSION}, offline, {AGENTS:,} records: {beside:.0f} MiB\n"
     )
 
 

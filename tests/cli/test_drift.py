@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cxplan.core.drift import Case, DriftReport
+from cxplan.core.due import Past
 from cxplan.core.history import History, LastValue, ValueKey
 from cxplan.core.ids import AgentId, WorkModeId
 from cxplan.core.live import Schedule, UnreadableSchedule, UnreadAgent
@@ -216,6 +217,9 @@ class Remembered:
     def last_values(self) -> History:
         last = LastValue(self.mode, "run", NOW, "workMode")
         return {AgentId("id-a"): {ValueKey(None, "workMode"): last}}
+
+    def past(self) -> Past:
+        return Past()
 
 
 def found(mode: str, live: str, schedules: Mapping[AgentId, Any]) -> DriftReport:

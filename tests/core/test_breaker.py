@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cxplan.core.answers import Answer, Failure
-from cxplan.core.breaker import Breaker, RetryBudget, is_fault
+from cxplan.core.breaker import Breaker, RetryBudget, Tolerance, is_fault
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,27 @@ def test_five_in_a_row_or_more_than_half_of_twenty(results: str, opened: bool) -
 )
 def test_retries_are_a_floor_and_a_share(first: int, again: int, spent: bool) -> None:
     assert RetryBudget(first, again).spent is spent
+
+
+def test_a_run_begins_with_the_floor() -> None:
+    assert not RetryBudget().spent
+    assert not RetryBudget(again=9).spent
+    assert RetryBudget(again=10).spent
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "ready", "stops_at"),
+    [
+        (Tolerance(1), 50, 1),
+        (Tolerance(60), 50, 60),
+        (Tolerance(10, percent=True), 50, 5),
+        (Tolerance(10, percent=True), 51, 6),
+        (Tolerance(1, percent=True), 1, 1),
+        (Tolerance(1, percent=True), 0, 1),
+        (Tolerance(100, percent=True), 7, 7),
+    ],
+)
+def test_failures_are_tolerated_by_number_or_by_share(
+    tolerance: Tolerance, ready: int, stops_at: int
+) -> None:
+    assert tolerance.of(ready) == stops_at

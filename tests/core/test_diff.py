@@ -10,18 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxplan.core.diff import (
+    AgentState,
+    Because,
     Change,
+    Direction,
+    Op,
+    SkillState,
     changed,
     diff,
     reached,
     state_of,
+    terms_of,
     unmoved,
 )
-from cxplan.core.ids import SkillId
+from cxplan.core.ids import SkillId, WorkModeId
 from cxplan.core.live import ObservedAgent
 from cxplan.core.model import DesiredAgent, Off, SkillSetting
 from cxplan.core.resolve import resolve
-from tests.core.make import declarations, member, observed, team, terms
+from tests.core.make import declarations, locate, member, observed, team, terms
 
 DISABLED = SkillSetting(off=Off.DISABLED)
 ABSENT = SkillSetting(off=Off.ABSENT)
@@ -73,7 +79,27 @@ def test_work_mode_first_and_unmanaged_values_never() -> None:
     live = observed(skills={"voice": (9, 1), "mail": (2, 1)}, mode="mode-available")
     found = changes(desired({"voice": 5}, mode="training"), live)
     assert [change.path for change in found] == ["workMode", "skills/voice/level"]
-    assert (found[0].before, found[0].after) == ("mode-available", "mode-training")
+    assert found[0] == Change(
+        "workMode",
+        Op.CHANGE,
+        "mode-available",
+        "mode-training",
+        Because("members/a.yaml", 7, "member"),
+    )
+
+
+def test_a_skill_that_is_as_wanted_hides_no_other_one() -> None:
+    live = observed(skills={"voice": (5, 1), "chat": (3, 1), "mail": (2, 1)})
+    found = changes(desired({"voice": 5, "chat": 5, "mail": 3}), live)
+    assert [change.path for change in found] == ["skills/chat/level", "skills/mail/level"]
+
+
+def test_skills_come_in_the_order_of_their_ids_whoever_asks_for_them() -> None:
+    (agent,) = resolve(
+        declarations(team(member("a", {"mail": 3, "chat": 3}, exclusive=True)))
+    ).agents
+    live = observed(skills={"mail": (5, 1), "chat": (5, 1), "voice": (5, 1)})
+    assert [c.skill_id for c in changes(agent, live)] == ["skill-1", "skill-2", "skill-3"]
 
 
 def test_a_change_names_the_line_that_made_it_and_a_default_names_none() -> None:
@@ -156,15 +182,16 @@ def test_reached_tells_not_held_from_held_and_off(
 def test_exclusive_removes_what_is_held_actively_and_not_declared() -> None:
     (agent,) = resolve(declarations(team(member("a", {"chat": (None, 2)}, exclusive=True)))).agents
     live = observed(skills={"voice": (5, 1), "chat": (3, 2), "mail": (0, 0)})
-    (change,) = changes(agent, live)
-    assert (change.path, change.op.value, change.before, change.after) == (
-        "skills/voice/level",
-        "remove",
-        5,
-        0,
+    assert changes(agent, live) == (
+        Change(
+            "skills/voice/level",
+            Op.REMOVE,
+            5,
+            0,
+            Because("members/a.yaml", 7, "member"),
+            SkillId("skill-1"),
+        ),
     )
-    assert change.because is not None
-    assert change.because.layer == "member"
 
 
 def test_a_skill_that_the_catalogue_does_not_know_goes_under_its_id() -> None:
@@ -173,3 +200,105 @@ def test_a_skill_that_the_catalogue_does_not_know_goes_under_its_id() -> None:
     strange = replace(live, skills=(replace(live.skills[0], skill_id=SkillId("skill-99")),))
     (change,) = changes(agent, strange)
     assert change.path == "skills/skill-99/level"
+
+
+def test_a_skill_that_the_catalogue_knows_goes_under_its_name_by_the_terms_of_the_files() -> None:
+    files = declarations(team(member("a", {"chat": 3}, exclusive=True)))
+    (agent,) = resolve(files).agents
+    live = observed(skills={"voice": (5, 1), "chat": (5, 1)})
+    voice, chat = diff(agent, live, terms_of(files, locate))
+    assert voice.path == "skills/voice/level"
+    assert voice.because == Because("members/a.yaml", 7, "member")
+    assert chat.direction is Direction.BETTER
+
+
+# --- states -----------------------------------------------------------------------------------
+
+STATE = state_of(observed(skills={"voice": (5, 3), "chat": (0, 7), "mail": (2, None)}))
+VOICE, CHAT, MAIL = SkillId("skill-1"), SkillId("skill-2"), SkillId("skill-3")
+
+
+def level(before: int | None, after: int | None, skill: SkillId = VOICE) -> Change:
+    return Change("skills/any/level", Op.CHANGE, before, after, None, skill)
+
+
+def concurrent(before: int | None, after: int | None, skill: SkillId = VOICE) -> Change:
+    return Change("skills/any/concurrent", Op.CHANGE, before, after, None, skill)
+
+
+def mode(before: str | None, after: str) -> Change:
+    return Change("workMode", Op.CHANGE, before, after, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "skills"),
+    [
+        (level(5, 1), ((VOICE, 1, 3), (CHAT, 0, 7), (MAIL, 2, None))),
+        (level(5, 0), ((VOICE, 0, 0), (CHAT, 0, 7), (MAIL, 2, None))),
+        (level(5, None), ((VOICE, None, 3), (CHAT, 0, 7), (MAIL, 2, None))),
+        (level(0, 4, CHAT), ((VOICE, 5, 3), (CHAT, 4, 7), (MAIL, 2, None))),
+        (concurrent(None, 2, MAIL), ((VOICE, 5, 3), (CHAT, 0, 7), (MAIL, 2, 2))),
+        (
+            level(None, 4, SkillId("skill-0")),
+            ((SkillId("skill-0"), 4, None), (VOICE, 5, 3), (CHAT, 0, 7), (MAIL, 2, None)),
+        ),
+        (mode("mode-available", "mode-off"), ((VOICE, 5, 3), (CHAT, 0, 7), (MAIL, 2, None))),
+    ],
+)
+def test_a_change_makes_one_value_and_an_off_skill_takes_nothing(
+    change: Change, skills: tuple[tuple[SkillId, int | None, int | None], ...]
+) -> None:
+    wanted = "mode-off" if change.part == "workMode" else "mode-available"
+    assert changed(STATE, [change]) == AgentState(
+        WorkModeId(wanted), tuple(SkillState(*skill) for skill in skills)
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "stands"),
+    [
+        (level(5, 1), 5),
+        (level(0, 1, CHAT), 0),
+        (level(None, 1, SkillId("skill-9")), None),
+        (concurrent(3, 1), 3),
+        (concurrent(None, 1, CHAT), None),
+        (concurrent(None, 1, MAIL), None),
+        (concurrent(None, 1, SkillId("skill-9")), None),
+        (mode("mode-available", "mode-off"), "mode-available"),
+    ],
+)
+def test_what_stands_where_a_change_would_write(change: Change, stands: object) -> None:
+    assert STATE.value(change) == stands
+    assert unmoved(STATE, change)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_unmoved"),
+    [
+        (level(None, 1, CHAT), True),
+        (level(0, 1, SkillId("skill-9")), True),
+        (level(4, 1), False),
+        (level(None, 1), False),
+        (level(5, 1, CHAT), False),
+        (concurrent(1, 2), False),
+        (concurrent(None, 2), False),
+        (concurrent(0, 2, MAIL), False),
+        (mode("mode-off", "mode-blended"), False),
+    ],
+)
+def test_not_held_and_level_0_are_the_same_ground_to_decide_on(
+    change: Change, is_unmoved: bool
+) -> None:
+    assert unmoved(STATE, change) is is_unmoved
+
+
+def test_what_an_agent_holds_and_how_much_may_reach_it_at_once() -> None:
+    assert STATE.held == {VOICE, CHAT, MAIL}
+    assert STATE.active_skills == 2
+    assert STATE.concurrent == 4  # voice 3, mail states none, chat is off
+    assert AgentState(None, ()).concurrent == 0
+
+
+def test_changes_go_by_the_words_that_plan_files_promise() -> None:
+    assert [op.value for op in Op] == ["add", "change", "remove"]
+    assert [direction.value for direction in Direction] == ["better", "worse"]

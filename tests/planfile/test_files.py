@@ -13,16 +13,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxplan.core.canonical import canonical, parse_json
+from cxplan.core.coverage import Count, Interval
 from cxplan.core.diff import changed, diff, state_of
 from cxplan.core.document import document, document_digest, plan_bytes, sealed
 from cxplan.core.errors import CxplanError, Exit
 from cxplan.core.findings import Finding, Verdict
-from cxplan.core.guards import Basis, judge_guards
-from cxplan.core.plan import FilesRef, Plan, PlannedAgent, Status, TenantRef, Vocabulary, plan_id_of
+from cxplan.core.guards import Basis, Covered, Standing, judge_guards
+from cxplan.core.ids import AgentId, AgentKey
+from cxplan.core.plan import (
+    FilesRef,
+    Plan,
+    PlannedAgent,
+    Released,
+    RuleChange,
+    Status,
+    TenantRef,
+    Vocabulary,
+    plan_id_of,
+)
 from cxplan.core.resolve import resolve
 from cxplan.core.rules import GuardSettings
+from cxplan.core.scope import Atom, Scope
+from cxplan.core.strictness import Allowance
 from cxplan.planfile.files import parse_plan, read_plan, write_plan
 from tests.core.make import LEVELS, MODES, NOW, declarations, member, observed, team, terms
+
+INTERVAL = Interval(NOW, NOW + timedelta(hours=1), 3, 2)
+BASIS = Basis(7, 20, 1, 1, (Covered("voice", 2, 5, Count((INTERVAL,), (AgentKey("u"),))),))
 
 
 def a_plan(levels: list[int] | None = None) -> Plan:
@@ -38,6 +55,7 @@ def a_plan(levels: list[int] | None = None) -> Plan:
         changes = (
             () if status in {Status.UNREAD, Status.UNCHANGED} else diff(desired, live, terms())
         )
+        changes = tuple(replace(change, rolled_back="run-1") for change in changes)
         before = None if status is Status.UNREAD else state_of(live)
         finding = Finding("shift.noActiveShift", Verdict.DEFER, "é \\ \u202e", NOW)
         agents.append(
@@ -67,8 +85,22 @@ def a_plan(levels: list[int] | None = None) -> Plan:
             source=FilesRef(None, "sha256:" + "0" * 64),
             managed=7,
             agents=tuple(agents),
-            guards=judge_guards(GuardSettings(), [], Basis(7, 20, 1)),
+            guards=judge_guards(Standing(GuardSettings(), NOW), [], BASIS),
             vocabulary=Vocabulary(LEVELS, {mode.id: mode.name for mode in MODES.values()}),
+            live_as_of=NOW - timedelta(hours=1),
+            scope=Scope(
+                (((Atom("team", "Team"), Atom("skill", "voice"))),),
+                (),
+                this_change=True,
+                only_due=True,
+            ),
+            rollback="run-1",
+            allowed=(Allowance("freeze", "agreed"),),
+            released=(Released(AgentId("x"), None, None, "skills/voice/level", 5, "run"),),
+            rule_changes=(RuleChange("guards/freeze", "none", "off", looser=True),),
+            warnings=(Finding("override.over", Verdict.WARN, "over"),),
+            next_boundary=NOW + timedelta(hours=2),
+            only_shown=("--at",),
         )
     )
 

@@ -62,6 +62,18 @@ def test_a_401_renews_and_a_429_pauses_however_often() -> None:
     assert after(reply(429, retry_after="7"), 9) == Throttled(7.0)
 
 
+def test_a_date_to_wait_for_counts_from_now() -> None:
+    date = "Sun, 22 Nov 2026 10:00:30 GMT"
+    assert after(reply(429, retry_after=date)) == Throttled(30.0)
+    assert after(reply(503, retry_after=date)) == Wait(30.0)
+
+
+def test_what_a_read_has_cost_adds_up() -> None:
+    spent = Effort().plus(Reply(500, latency=1.5)).waited(0.25)
+    assert spent == Effort(1, 1.75)
+    assert spent.plus(Broken(Failure.LOST, CUT, latency=2.0)) == Effort(2, 3.75)
+
+
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
 def test_a_redirect_is_never_followed(status: int) -> None:
     decision = after(reply(status, location="https://evil.example/p?q"))
@@ -97,7 +109,20 @@ def test_a_minute_is_all_that_a_read_may_take() -> None:
     assert after(reply(500), 2, 59.6) == GiveUp(
         Trouble("http.unavailable", "The tenant keeps answering 500.")
     )
-    assert isinstance(after(reply(500), 2, 59.4), Wait)
+    assert after(reply(500), 2, 59.5) == Wait(0.5)  # it ends within the minute
+
+
+@pytest.mark.parametrize("code", ["http.cut", "http.deadline", "http.unreachable", "http.proxy"])
+def test_troubles_of_the_way_pass(code: str) -> None:
+    assert after(Broken(Failure.LOST, Trouble(code, "why"))) == Wait(0.25)
+
+
+@pytest.mark.parametrize(
+    "code", ["http.tls", "http.redirect", "http.protocol", "http.encoding", "http.rate_limited"]
+)
+def test_troubles_of_the_tenant_stay(code: str) -> None:
+    trouble = Trouble(code, "why")
+    assert after(Broken(Failure.LOST, trouble)) == GiveUp(trouble)
 
 
 @given(st.integers(1, 3), st.floats(0, 0.999))
@@ -115,7 +140,10 @@ def test_waits_are_spread_over_the_whole_range(attempts: int, jitter: float) -> 
     [
         ("0", 0.0),
         ("120", 120.0),
-        ("999999999999", 366 * 86_400.0),
+        ("31622400", 366 * 86_400.0),
+        ("31622401", 366 * 86_400.0),
+        ("9" * 20, 366 * 86_400.0),
+        ("Wed, 24 Nov 2027 10:00:00 GMT", 366 * 86_400.0),
         ("Sun, 22 Nov 2026 10:00:30 GMT", 30.0),
         ("Sun, 22 Nov 2026 09:59:30 GMT", 0.0),
         ("Mon, 22 Nov 2027 10:00:00 GMT", 365 * 86_400.0),
@@ -168,3 +196,13 @@ def test_every_http_date_is_understood(naive: datetime) -> None:
         f"{instant.year} {instant:%H:%M:%S} GMT"
     )
     assert retry_after(text, instant - timedelta(seconds=42)) == 42.0
+
+
+def test_every_weekday_and_month_goes_by_its_english_name() -> None:
+    names = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+    months = ("Nov", "Dec", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct")
+    for days in range(366):
+        day = START + timedelta(days=days)
+        month = months[(day.month - 11) % 12]
+        text = f"{names[days % 7]}, {day.day:02} {month} {day.year} 10:00:00 GMT"
+        assert retry_after(text, START) == days * 86_400.0

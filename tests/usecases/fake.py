@@ -12,9 +12,12 @@ from typing import Any, TypeVar
 from cxplan.core.address import Origin
 from cxplan.core.answers import Answer, AvailabilityEvent, Write
 from cxplan.core.document import plan_bytes
+from cxplan.core.due import Past
 from cxplan.core.errors import EvidenceError, Exit
 from cxplan.core.evidence import Actor, Closing, Head, Opening, RunStory, VerifyReport
+from cxplan.core.history import History
 from cxplan.core.ids import AgentId, ETag, WorkModeId
+from cxplan.core.instant import utc_millis
 from cxplan.core.live import (
     AgentReading,
     Assignment,
@@ -26,9 +29,20 @@ from cxplan.core.live import (
     TenantLists,
 )
 from cxplan.core.model import Declarations, Source
+from cxplan.core.outbox import Undelivered
 from cxplan.core.plan import Plan
 from cxplan.core.report import RunReport
-from cxplan.usecases.apply import ApplyRequest, ApplyWorld, Loaded, apply_plan
+from cxplan.core.strictness import Allowance
+from cxplan.planfile.files import parse_plan
+from cxplan.usecases.apply import (
+    ApplyRequest,
+    ApplyWorld,
+    Loaded,
+    Recovered,
+    apply_plan,
+    recover_run,
+    resume_run,
+)
 from cxplan.usecases.plan import PlanRequest, World, make_plan
 from tests.core.make import NOW
 
@@ -132,16 +146,34 @@ class FakeTenant:
         return answer
 
 
+class Killed(BaseException):
+    """The process is gone; nobody catches this."""
+
+
 @dataclass
 class FakeRun:
-    """A journal in memory; ``fail_at`` is the number of the line that cannot be written."""
+    """A journal in memory; ``fail_at`` is the number of the line that cannot be written.
+
+    ``dies_at`` is the number of the line before which the process is killed.
+    """
 
     id: str
     fail_at: int | None = None
     lines: list[dict[str, Any]] = field(default_factory=list)
     sealed: Closing | None = None
+    plan: bytes = b""
+    dies_at: int | None = None
+
+    @property
+    def records(self) -> tuple[dict[str, Any], ...]:
+        return tuple({"at": utc_millis(NOW)} | line for line in self.lines)
+
+    def again(self, fields: Mapping[str, Any]) -> None:
+        self.record("recovery.start", fields)
 
     def record(self, kind: str, fields: Mapping[str, Any]) -> None:
+        if self.dies_at is not None and len(self.lines) + 1 >= self.dies_at:
+            raise Killed
         if self.fail_at is not None and len(self.lines) + 1 >= self.fail_at:
             raise EvidenceError("No space left for the journal.", code="audit.disk")
         self.lines.append({"kind": kind} | dict(fields))
@@ -163,11 +195,26 @@ class FakeLedger:
     run: FakeRun | None = None
     opening: Opening | None = None
     done: dict[str, str] = field(default_factory=dict)
+    outbox: tuple[Undelivered, ...] = ()
+    dies_at: int | None = None
+    never_began: bool = False
+    """Whether the run was cut off before its opening was on disk."""
+    others: tuple[str, ...] = ()
+    """Further runs that are not sealed."""
 
     @contextmanager
-    def lock(self, *, plan_id: str) -> Iterator[None]:
-        del plan_id
+    def lock(self, *, plan_id: str, unsealed: bool = False) -> Iterator[None]:
+        del plan_id, unsealed
         yield
+
+    def cut_off(self) -> Sequence[str]:
+        own = (self.run.id,) if self.run and self.run.sealed is None else ()
+        return (*own, *self.others)
+
+    def reopen(self, run: str) -> FakeRun | None:
+        assert self.run is not None
+        assert (self.run.id, self.run.sealed) == (run, None)
+        return None if self.never_began else self.run
 
     def applied(self, plan_id: str) -> str | None:
         return self.done.get(plan_id)
@@ -176,10 +223,12 @@ class FakeLedger:
         """The key is good."""
 
     def begin(self, opening: Opening, plan: bytes) -> FakeRun:
-        del plan
         self.opening = opening
-        self.run = FakeRun(opening.run_id, self.fail_at)
+        self.run = FakeRun(opening.run_id, self.fail_at, plan=plan, dies_at=self.dies_at)
         return self.run
+
+    def undelivered(self) -> tuple[Undelivered, ...]:
+        return self.outbox
 
     def runs(self) -> Iterator[Head]:
         return iter(())
@@ -204,6 +253,20 @@ class FakeSource:
         return Origin(source.layer.file, 1, 1)
 
 
+@dataclass
+class FakeMemory:
+    """Remembers what it is given."""
+
+    history: History
+    settled: Past = field(default_factory=Past)
+
+    def last_values(self) -> History:
+        return self.history
+
+    def past(self) -> Past:
+        return self.settled
+
+
 class Silent:
     """Nobody watches."""
 
@@ -226,6 +289,12 @@ class InOrder:
         del width
         return map(function, items)
 
+    def briefly(
+        self, function: Callable[[Item], Output], items: Sequence[Item], *, seconds: float
+    ) -> tuple[Output | None, ...]:
+        del seconds
+        return tuple(map(function, items))
+
 
 @dataclass
 class Stage:
@@ -236,14 +305,45 @@ class Stage:
     ledger: FakeLedger = field(default_factory=FakeLedger)
     clock: FakeClock = field(default_factory=FakeClock)
     stop: Callable[[], Exit | None] = lambda: None
+    history: History = field(default_factory=dict)
+    past: Past = field(default_factory=Past)
+    allowed: tuple[Allowance, ...] = ()
 
     def plan(self) -> Plan:
-        world = World(FakeSource(self.declarations), self.tenant, self.clock, InOrder(), Silent())
-        request = PlanRequest(None, timedelta(hours=24), 1, "0")
+        return self.planned()
+
+    def planned(self, **asked: Any) -> Plan:
+        """Plan with what a request may ask beside."""
+        world = World(
+            FakeSource(self.declarations),
+            self.tenant,
+            self.clock,
+            InOrder(),
+            Silent(),
+            FakeMemory(self.history, self.past),
+        )
+        request = PlanRequest(None, timedelta(hours=24), 1, "0", **asked)
         return make_plan(world, request, self.declarations)
 
     def apply(self, plan: Plan) -> RunReport:
-        world = ApplyWorld(
+        loaded = Loaded(plan, plan_bytes(plan), self.declarations)
+        return apply_plan(self._world(), self._request(), lambda: loaded)
+
+    def recover(self) -> Recovered:
+        """Settle and seal the run that was cut off."""
+        run = self.journal.id
+        return recover_run(self._world(), self._request(), run, lambda data: parse_plan(data, "p"))
+
+    def resume(self) -> RunReport:
+        """Go on with the run that was cut off."""
+
+        def load(data: bytes) -> Loaded:
+            return Loaded(parse_plan(data, "p"), data, self.declarations)
+
+        return resume_run(self._world(), self._request(), self.journal.id, load)
+
+    def _world(self) -> ApplyWorld:
+        return ApplyWorld(
             self.tenant,
             self.ledger,
             self.clock,
@@ -254,9 +354,9 @@ class Stage:
             lambda: 0.5,
             self.stop,
         )
-        request = ApplyRequest("p.json", Actor("user", "somebody"), None, "0")
-        loaded = Loaded(plan, plan_bytes(plan), self.declarations)
-        return apply_plan(world, request, lambda: loaded)
+
+    def _request(self) -> ApplyRequest:
+        return ApplyRequest("p.json", self.allowed, Actor("user", "somebody"), None, "0")
 
     @property
     def journal(self) -> FakeRun:

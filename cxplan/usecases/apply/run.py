@@ -10,18 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cxplan.core.breaker import Tolerance
 from cxplan.core.checks import judge_for
 from cxplan.core.errors import TenantError
 from cxplan.core.evidence import Actor, Opening
 from cxplan.core.instant import utc_millis, utc_text
-from cxplan.core.live import TenantIdentity, UnreadAgent
+from cxplan.core.live import TenantIdentity, TenantLists, UnreadAgent
 from cxplan.core.model import Declarations
 from cxplan.core.plan import Plan
-from cxplan.core.record import reason_text, start_fields
+from cxplan.core.record import start_fields
 from cxplan.core.report import AgentReport, RunReport
 from cxplan.core.resolve import Resolved, resolve
+from cxplan.core.strictness import Allowance
 from cxplan.ports import Run
 from cxplan.usecases.apply.agent import Executor, unready
+from cxplan.usecases.apply.cover import CoverBook
 from cxplan.usecases.apply.events import Publisher
 from cxplan.usecases.apply.gate import Gate
 from cxplan.usecases.apply.loop import Loop
@@ -34,9 +37,15 @@ class ApplyRequest:
     """What an apply takes from its surroundings; ``label`` names the plan to who waits for it."""
 
     label: str
+    allowed: tuple[Allowance, ...]
+    """The guards that are passed at apply, beside those of the plan."""
     actor: Actor
     run_url: str | None
     tool_version: str
+    strict: bool = False
+    """Whether any tag that moved since the plan is a conflict."""
+    tolerance: Tolerance | None = None
+    """How many agents may fail before the run stops; None for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,8 @@ class Loaded:
 def apply_plan(world: ApplyWorld, request: ApplyRequest, load: Callable[[], Loaded]) -> RunReport:
     """Execute the plan that ``load`` returns once the ledger is locked.
 
-    A plan that writes nothing begins no run; its report says how its agents stand.
+    A plan that writes nothing begins no run, unless an earlier one left events to deliver; its
+    report says how its agents stand.
 
     Raises:
         CxplanError: before anything was written; afterwards every trouble is in the report.
@@ -59,17 +69,48 @@ def apply_plan(world: ApplyWorld, request: ApplyRequest, load: Callable[[], Load
     with world.ledger.lock(plan_id=request.label):
         loaded = load()
         resolved = resolve(loaded.declarations)
-        refuse_unusable(world, loaded.plan, resolved)
-        if not loaded.plan.ready:
+        refuse_unusable(world, loaded.plan, resolved, request.allowed)
+        left = world.ledger.undelivered()
+        if not loaded.plan.ready and not left:
             return _nothing(loaded.plan)
         world.ledger.prepare()
-        identity = world.tenant.connect(write=True)
-        refuse_other_tenant(loaded.plan, identity)
+        known = known_of(world, request, loaded.plan, resolved)
         run = world.ledger.begin(_opening(world, request, loaded.plan), loaded.data)
-        run.record("run.start", _start(world, request, loaded.plan, identity))
-        gate = _gate(world, run, loaded.plan)
-        executor = _executor(world, run, gate, loaded, resolved)
-        return Loop(world, run, executor, loaded.plan, gate, Publisher(world, run)).execute()
+        run.record("run.start", start_of(world, request, known))
+        gate = gate_of(world, request, run, loaded.plan)
+        executor = executor_of(world, run, gate, known)
+        return Loop(world, run, executor, loaded.plan, gate, Publisher(world, run, left)).execute()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a run stands on, all of it known before there is a run."""
+
+    plan: Plan
+    resolved: Resolved
+    identity: TenantIdentity
+    lists: TenantLists
+    passed: tuple[Allowance, ...]
+    """The guards that are passed, at the plan or now."""
+    strict: bool
+
+
+def known_of(world: ApplyWorld, request: ApplyRequest, plan: Plan, resolved: Resolved) -> Known:
+    """Connect, and return what the run of ``plan`` stands on.
+
+    Raises:
+        UnapprovedError: this is not the tenant that was planned for.
+        TenantError: the tenant cannot be asked.
+    """
+    identity = world.tenant.connect(write=True)
+    refuse_other_tenant(plan, identity)
+    passed = _passed(plan, request)
+    return Known(plan, resolved, identity, world.tenant.lists(), passed, request.strict)
+
+
+def _passed(plan: Plan, request: ApplyRequest) -> tuple[Allowance, ...]:
+    """Return each allowance once: a plan made on the spot has those of the request already."""
+    return tuple(dict.fromkeys((*plan.allowed, *request.allowed)))
 
 
 def _nothing(plan: Plan) -> RunReport:
@@ -81,7 +122,7 @@ def _nothing(plan: Plan) -> RunReport:
     return RunReport(None, plan.plan_id, reports, None)
 
 
-def _gate(world: ApplyWorld, run: Run, plan: Plan) -> Gate:
+def gate_of(world: ApplyWorld, request: ApplyRequest, run: Run, plan: Plan) -> Gate:
     """Return the gate of a run; it probes with a read of the plan's first agent."""
 
     def probe() -> bool:
@@ -90,27 +131,35 @@ def _gate(world: ApplyWorld, run: Run, plan: Plan) -> Gate:
         except TenantError:
             return False
 
-    return Gate(world.clock, probe, run.record)
+    tolerance = request.tolerance
+    most = None if tolerance is None else tolerance.of(len(plan.ready))
+    return Gate(world.clock, probe, run.record, most)
 
 
-def _executor(
-    world: ApplyWorld,
-    run: Run,
-    gate: Gate,
-    loaded: Loaded,
-    resolved: Resolved,
-) -> Executor:
-    declarations = loaded.declarations
-    now = world.clock.now()
-    needs_etag = world.tenant.locking == "etag"
+def executor_of(world: ApplyWorld, run: Run, gate: Gate, known: Known) -> Executor:
+    """Return the executor of a run's agents."""
+    resolved = known.resolved
+    declarations = resolved.declarations
+    allowed = frozenset(allowance.guard for allowance in known.passed)
     return Executor(
         world,
         run,
         gate,
-        reason_text(loaded.plan.plan_id),
-        judge_for(declarations, now, world.tenant.lists(), needs_etag=needs_etag),
-        {agent.id: agent for agent in resolved.at(now)},
-        declarations.guards.no_agent_without_skill,
+        known.plan.plan_id,
+        judge_for(
+            declarations,
+            world.clock.now(),
+            known.lists,
+            needs_etag=world.tenant.locking == "etag",
+            allowed=allowed,
+        ),
+        resolved,
+        {agent.id: agent for agent in resolved.agents},
+        declarations.guards,
+        allowed,
+        CoverBook(known.plan, declarations),
+        known.strict,
+        known.plan.rollback,
     )
 
 
@@ -130,17 +179,20 @@ def _opening(world: ApplyWorld, request: ApplyRequest, plan: Plan) -> Opening:
     )
 
 
-def _start(
-    world: ApplyWorld, request: ApplyRequest, plan: Plan, identity: TenantIdentity
-) -> dict[str, Any]:
-    clock = {
+def clock_of(world: ApplyWorld, identity: TenantIdentity) -> dict[str, Any]:
+    """Return what the clocks say, as a line of the journal holds it."""
+    return {
         "wall": utc_millis(world.clock.now()),
         "monotonicMs": int(world.clock.monotonic() * 1000),
         "serverDate": identity.server_date,
     }
+
+
+def start_of(world: ApplyWorld, request: ApplyRequest, known: Known) -> dict[str, Any]:
+    """Return the first line of a run."""
     return start_fields(
-        commit=plan.source.commit,
-        files_digest=plan.source.digest,
+        known.plan,
+        allowed=[(allowance.guard, allowance.reason) for allowance in known.passed],
         run_url=request.run_url,
-        clock=clock,
+        clock=clock_of(world, known.identity),
     )

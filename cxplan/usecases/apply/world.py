@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cxplan.core.errors import Exit
-from cxplan.ports import Clock, Ids, Ledger, Progress, Tenant, Workers
+from cxplan.ports import Clock, Ids, LeavableWorkers, Ledger, Progress, Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ApplyWorld:
     clock: Clock
     ids: Ids
     progress: Progress
-    workers: Workers
+    workers: LeavableWorkers
     width: int
     """How many agents are under way at once; the pace of the writes is the tenant's."""
     fraction: Callable[[], float]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from cxplan.core.answers import Answer, SkillWrite, Write
@@ -15,9 +16,15 @@ from cxplan.core.diff import (
 )
 from cxplan.core.errors import EvidenceError, TenantError
 from cxplan.core.findings import Finding
-from cxplan.core.ids import ETag, WorkModeId
-from cxplan.core.live import AgentReading, ObservedAgent, UnreadAgent
-from cxplan.core.record import Attempted, Ending, attempt_fields, intent_fields
+from cxplan.core.ids import AgentId, ETag, WorkModeId
+from cxplan.core.live import AgentReading, Assignment, ObservedAgent, UnreadAgent
+from cxplan.core.record import (
+    Attempted,
+    Ending,
+    attempt_fields,
+    intent_fields,
+    read_back_fields,
+)
 from cxplan.core.steps import (
     COMPARE_DELAY,
     AlreadyThere,
@@ -37,13 +44,28 @@ from cxplan.core.steps import (
     backoff,
     compare,
 )
-from cxplan.ports import Run
+from cxplan.ports import Run, Tenant
 from cxplan.usecases.apply.gate import Gate
 from cxplan.usecases.apply.world import ApplyWorld
+
+READ_AGAIN = 2
+"""More reads of an agent while the tenant fails; each is of four attempts."""
+
+NOTHING_YET = Effort(0, 0.0)
+"""What was spent on an agent that nothing was sent for."""
 
 
 class NothingSent(EvidenceError):
     """The intent could not be written, so its PATCH did not leave."""
+
+
+class Unrecorded(EvidenceError):
+    """The answer to a write could not be recorded; ``ending`` is what it meant."""
+
+    def __init__(self, error: EvidenceError, ending: Ending) -> None:
+        """Say what ``error`` says."""
+        super().__init__(error.problem.summary, code=error.problem.code, hint=error.problem.hint)
+        self.ending = ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +79,35 @@ class Written:
     latencies: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What the checks say of a write; ``outcome`` is how it ends unsent, None where it may go."""
+
+    findings: tuple[Finding, ...]
+    outcome: Outcome | None = None
+    message: str = ""
+
+
+def read_patiently(tenant: Tenant, gate: Gate, agent_id: AgentId) -> AgentReading:
+    """Read an agent; where the tenant's writes fail too, wait for the breaker and read again.
+
+    Raises:
+        TenantError: as ``Tenant.agent``.
+    """
+    reading = tenant.agent(agent_id)
+    for _ in range(READ_AGAIN):
+        if not isinstance(reading, UnreadAgent) or gate.well or not gate.goes_on():
+            break
+        reading = tenant.agent(agent_id)
+    return reading
+
+
 @dataclass(slots=True)
 class AgentWrite:
     """One agent on its way to an outcome.
 
     ``planned`` are the changes of the plan, ``changes`` those that are still to make against
-    ``seen``, the state whose tag goes into If-Match.
+    ``seen``, the state whose tag goes into If-Match; ``review`` judges them on a newer one.
     """
 
     world: ApplyWorld
@@ -73,7 +118,8 @@ class AgentWrite:
     changes: tuple[Change, ...]
     seen: ObservedAgent
     findings: tuple[Finding, ...]
-    effort: Effort = field(init=False, default=Effort(0, 0.0))
+    review: Callable[[ObservedAgent, tuple[Change, ...]], Review]
+    effort: Effort = NOTHING_YET
     latencies: list[int] = field(init=False, default_factory=list)
     _first: ObservedAgent = field(init=False)
     _seconds: float = field(init=False, default=0.0)
@@ -89,7 +135,8 @@ class AgentWrite:
 
         Raises:
             NothingSent: the intent could not be written.
-            EvidenceError: an attempt could not be recorded; nothing more is sent.
+            Unrecorded: the last attempt could not be recorded; how it ended is known.
+            EvidenceError: another attempt could not be recorded; nothing more is sent.
             TenantError: the token was refused for good, and nothing was sent for this agent.
         """
         self._intend()
@@ -112,6 +159,7 @@ class AgentWrite:
     def _intend(self) -> None:
         before, etag = state_of(self.seen), self.seen.etag
         fields = intent_fields(self._payload(), before, self.changes, etag, self.findings)
+        self.gate.intends(self.seen.id)
         try:
             self.run.record("agent.intent", fields)
         except EvidenceError as error:
@@ -125,12 +173,19 @@ class AgentWrite:
                 raise
             return StopRun(error.exit_code, error.problem.summary)
         self._answer = answer
-        self.gate.noted(answer)
         self.latencies.append(answer.latency_ms)
         self._seconds += answer.latency_ms / 1000
         self.effort = replace(self.effort, attempts=self.effort.attempts + 1, seconds=self._seconds)
-        self.run.record("agent.attempt", attempt_fields(self.seen.id, self.effort.attempts, answer))
-        return after_answer(answer, self.effort)
+        decision = after_answer(answer, self.effort)
+        try:
+            fields = attempt_fields(self.seen.id, self.effort.attempts, answer, self.seen.etag)
+            self.run.record("agent.attempt", fields)
+            self.gate.noted(answer)
+        except EvidenceError as error:
+            if isinstance(decision, Settled):
+                raise Unrecorded(error, self._ended(decision).ending) from None
+            raise
+        return decision
 
     def _send_again(self, why: SendAgain) -> Decision:
         """Send the same payload with the same tag, where the budget allows it."""
@@ -138,12 +193,15 @@ class AgentWrite:
             said = f"{why.message}; too many writes had to be sent again already"
             return Settled(self.effort.given_up, said)
         self._back_off()
+        if not self.gate.goes_on():
+            return Settled(self.effort.given_up, f"{why.message}; the run had stopped")
         return self._send()
 
     def _look(self, why: ReadBack) -> Decision:
         """Wait and read the agent after a write of unknown outcome."""
         self._back_off()
         reading = self._reading()
+        self.run.record("read.back", read_back_fields(self.seen.id, reading, why.message))
         self.effort = replace(
             self.effort,
             seconds=self._seconds,
@@ -158,12 +216,12 @@ class AgentWrite:
     def _reading(self) -> AgentReading:
         """Read the agent; a tenant that cannot be asked leaves the outcome open, not the run."""
         try:
-            return self.world.tenant.agent(self.seen.id)
+            return read_patiently(self.world.tenant, self.gate, self.seen.id)
         except TenantError as error:
             return UnreadAgent(self.seen.id, error.problem.code, error.problem.summary)
 
     def _compare_again(self) -> Decision:
-        """Take a newer tag only after the planned values have been compared with it."""
+        """Take a newer tag only after its values have been compared, and judged, like the first."""
         self._wait(COMPARE_DELAY * (1.0 + self.world.fraction()))
         reading = self._reading()
         if not isinstance(reading, ObservedAgent):
@@ -177,8 +235,19 @@ class AgentWrite:
                 self._moved = moved
                 return Settled(Outcome.CONFLICT, "somebody else changed a planned value")
             case Proceed(changes=changes):
-                self.changes = changes
-                return self._send()
+                return self._send_judged(changes)
+
+    def _send_judged(self, changes: tuple[Change, ...]) -> Decision:
+        """Send against the state that was just read, unless a check forbids it by now."""
+        try:
+            review = self.review(self.seen, changes)
+        except TenantError as error:
+            return StopRun(error.exit_code, error.problem.summary)
+        self.changes, self.findings = changes, review.findings
+        if review.outcome is not None:
+            return Settled(review.outcome, review.message)
+        self._intend()
+        return self._send()
 
     def _payload(self) -> Write:
         after = changed(state_of(self.seen), self.changes)
@@ -227,10 +296,17 @@ class AgentWrite:
         if self._answer.etag is not None and self._answer.state is not None:
             return _overlaid(self.seen, self._answer.state, self._answer.etag)
         reading = self._reading()
-        return reading if isinstance(reading, ObservedAgent) else None
+        return reading if isinstance(reading, ObservedAgent) else self._made()
+
+    def _made(self) -> ObservedAgent:
+        """Return the state that a confirmed write has made of the one it was locked to."""
+        write = self._payload()
+        skills = tuple(Assignment(s.skill_id, s.level, s.concurrent) for s in write.skills)
+        made = ObservedAgent(write.agent_id, None, write.work_mode, skills)
+        return _overlaid(self.seen, made, None)
 
 
-def _overlaid(seen: ObservedAgent, answered: ObservedAgent, etag: ETag) -> ObservedAgent:
+def _overlaid(seen: ObservedAgent, answered: ObservedAgent, etag: ETag | None) -> ObservedAgent:
     """Lay an answer, which may name only what was written, over the state before."""
     skills = {held.skill_id: held for held in (*seen.skills, *answered.skills)}
     ordered = tuple(skills[key] for key in sorted(skills))
