@@ -1,0 +1,1 @@
+"""Faults of the machine: kills, full disks, failing disks; on the real command."""
