@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -13,6 +14,7 @@ from cxplan.cli.app import run  # noqa: E402 - the path is cleaned first, so tha
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    gc.set_threshold(20_000, 50, 1_000)  # most of what a command makes lives until it ends
     sys.exit(run(sys.argv[1:]))
 
 

@@ -13,6 +13,7 @@ from cxplan.core.errors import Exit
 
 if TYPE_CHECKING:
     from datetime import timedelta
+    from pathlib import Path
 
     from cxplan.cli.asking import Asked
     from cxplan.core.model import Declarations
@@ -69,7 +70,6 @@ def plan(
     """
     from cxplan.cli.asking import Asked, duration
     from cxplan.files.regular import refuse_odd
-    from cxplan.planfile.files import write_plan
     from cxplan.usecases.plan import plan_exit
 
     settings = session.settings
@@ -78,7 +78,7 @@ def plan(
     span = None if timeline is None else duration("--timeline", timeline)
     made, declarations = _made(session, Asked(**asked), snapshot)
     if out is not None:
-        write_plan(settings.path(out), made)
+        _write(settings.path(out), made)
     result = shown(session, made, plan_exit(made, detailed=detailed_exitcode), summary=summary)
     if span is not None:
         result = _with_timeline(session, result, made, declarations, span)
@@ -108,6 +108,13 @@ def _made(session: Session, asked: Asked, snapshot: str | None) -> tuple[Plan, D
         request = replace(request, snapshot_taken=taken.header.taken_at)
         world = verbs.offline_world(source, taken, progress, memory)
     return make_plan(world, request, declarations), declarations
+
+
+def _write(path: Path, made: Plan) -> None:
+    """Write a plan; only then is the schema of its file loaded."""
+    from cxplan.planfile.files import write_plan
+
+    write_plan(path, made)
 
 
 def written(made: Plan, out: str) -> str:

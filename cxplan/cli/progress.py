@@ -45,6 +45,8 @@ class StderrProgress:
                 self._clear()
                 self.screen.talk(note + "\n")
             now = self.clock.monotonic()
+            if now - self._shown < _TERMINAL_PAUSE:
+                return
             pause = _TERMINAL_PAUSE if self._terminal else _LOG_PAUSE
             if now - self._shown >= pause:
                 self._shown = now

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 from cxplan.core.address import Origin
 from cxplan.core.ids import OFF, SkillId, SkillName, WorkModeId
@@ -88,6 +89,10 @@ class Change:
         return self.path.rpartition("/")[2]
 
 
+_Why = Callable[[Wanted], Because | None]
+"""Says which line made a value of one agent."""
+
+
 def is_off(held: Assignment | None) -> bool:
     """Tell whether nothing is routed by this assignment."""
     return held is None or not held.active
@@ -131,16 +136,17 @@ def _skill_changes(
     desired: DesiredAgent, observed: ObservedAgent, terms: Terms
 ) -> Iterator[Change]:
     held = {assignment.skill_id: assignment for assignment in observed.skills}
+    why = partial(_why, desired, terms.locate)
     for skill in desired.skills:
         live = held.get(skill.id)
         if live is not None and _as_wanted(skill, live):
             continue
-        if skill.off is not None:
-            yield from _off_changes(skill, live, terms.locate)
+        if skill.off is not None and skill.level is not None:
+            yield from _off_changes(skill, skill.level, live, why)
         elif is_off(live):
-            yield from _added(skill, live, terms.locate)
+            yield from _added(skill, live, why)
         elif live is not None:
-            yield from _adjusted(skill, live, terms.levels, terms.locate)
+            yield from _adjusted(skill, live, terms.levels, why)
 
 
 def _as_wanted(skill: DesiredSkill, live: Assignment) -> bool:
@@ -163,47 +169,44 @@ def _undeclared(desired: DesiredAgent, observed: ObservedAgent, terms: Terms) ->
             yield Change(path, Op.REMOVE, live.level, OFF, because, live.skill_id)
 
 
-def _off_changes(skill: DesiredSkill, live: Assignment | None, locate: Locate) -> Iterator[Change]:
+def _off_changes(
+    skill: DesiredSkill, off: Wanted, live: Assignment | None, why: _Why
+) -> Iterator[Change]:
     if live is None:
         if skill.off is Off.DISABLED:
-            yield _skill_change(skill, LEVEL, Op.ADD, (None, skill.level), locate)
+            yield _skill_change(skill, LEVEL, Op.ADD, (None, off), why)
     elif live.active:
-        yield _skill_change(skill, LEVEL, Op.REMOVE, (live.level, skill.level), locate)
+        yield _skill_change(skill, LEVEL, Op.REMOVE, (live.level, off), why)
 
 
-def _added(skill: DesiredSkill, live: Assignment | None, locate: Locate) -> Iterator[Change]:
+def _added(skill: DesiredSkill, live: Assignment | None, why: _Why) -> Iterator[Change]:
     """A skill that is off now and wanted at a level; a concurrency alone switches nothing on."""
     if skill.level is None:
         return
     before = live.level if live else None
-    yield _skill_change(skill, LEVEL, Op.ADD, (before, skill.level), locate)
-    concurrent = skill.concurrent or Wanted(DEFAULT_CONCURRENT, None)
-    yield _skill_change(skill, CONCURRENT, Op.ADD, (None, concurrent), locate)
+    yield _skill_change(skill, LEVEL, Op.ADD, (before, skill.level), why)
+    concurrent = skill.concurrent or Wanted(DEFAULT_CONCURRENT)
+    yield _skill_change(skill, CONCURRENT, Op.ADD, (None, concurrent), why)
 
 
-def _adjusted(
-    skill: DesiredSkill, live: Assignment, levels: Levels, locate: Locate
-) -> Iterator[Change]:
+def _adjusted(skill: DesiredSkill, live: Assignment, levels: Levels, why: _Why) -> Iterator[Change]:
     """A skill that is held actively and may differ in level or concurrency."""
-    moved = skill.level is not None and skill.level.value != live.level
-    if moved:
-        change = _skill_change(skill, LEVEL, Op.CHANGE, (live.level, skill.level), locate)
-        yield _directed(change, levels)
     wanted = skill.concurrent
-    if wanted is None and moved and live.concurrent is None:
-        wanted = Wanted(DEFAULT_CONCURRENT, None)
+    if skill.level is not None and skill.level.value != live.level:
+        change = _skill_change(skill, LEVEL, Op.CHANGE, (live.level, skill.level), why)
+        yield _directed(change, levels)
+        if wanted is None and live.concurrent is None:
+            wanted = Wanted(DEFAULT_CONCURRENT)
     if wanted is not None and wanted.value != live.concurrent:
-        yield _skill_change(skill, CONCURRENT, Op.CHANGE, (live.concurrent, wanted), locate)
+        yield _skill_change(skill, CONCURRENT, Op.CHANGE, (live.concurrent, wanted), why)
 
 
 def _skill_change(
-    skill: DesiredSkill, part: str, op: Op, values: tuple[Value, Wanted | None], locate: Locate
+    skill: DesiredSkill, part: str, op: Op, values: tuple[Value, Wanted], why: _Why
 ) -> Change:
     before, wanted = values
-    source = wanted.source if wanted else None
-    because = _because(source, locate) if source else None
-    after = wanted.value if wanted else None
-    return Change(f"skills/{skill.name}/{part}", op, before, after, because, skill.id)
+    because = why(wanted)
+    return Change(f"skills/{skill.name}/{part}", op, before, wanted.value, because, skill.id)
 
 
 def _directed(change: Change, levels: Levels) -> Change:
@@ -212,6 +215,11 @@ def _directed(change: Change, levels: Levels) -> Change:
     better = levels.better(change.before, change.after)
     direction = Direction.BETTER if better else Direction.WORSE
     return replace(change, direction=direction)
+
+
+def _why(desired: DesiredAgent, locate: Locate, wanted: Wanted) -> Because | None:
+    source = desired.source(wanted)
+    return _because(source, locate) if source else None
 
 
 def _because(source: Source, locate: Locate) -> Because:

@@ -223,10 +223,15 @@ class Declarations:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One effective value and the place that made it; ``source`` is None for a built-in default."""
+    """One effective value; agents that want the same share it, so it names no layer of its own.
+
+    ``layer`` is the place among the agent's layers of the one that made it, None for a built-in
+    default; ``keys`` lead to the value below that layer.
+    """
 
     value: int
-    source: Source | None
+    layer: int | None = None
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +268,7 @@ class DesiredAgent:
     """What the files want of one agent; what they do not name is unmanaged.
 
     ``exclusive`` is the place that says that skills held and not declared are to be absent.
+    ``layers`` are all that count for it, later ones winning.
     """
 
     id: AgentId
@@ -271,3 +277,10 @@ class DesiredAgent:
     skills: tuple[DesiredSkill, ...]
     work_mode: DesiredMode | FollowShift | None = None
     exclusive: Source | None = None
+    layers: tuple[Layer, ...] = ()
+
+    def source(self, wanted: Wanted) -> Source | None:
+        """Return where one of its values was written; None for a built-in default."""
+        if wanted.layer is None:
+            return None
+        return Source(self.layers[wanted.layer], wanted.keys)

@@ -24,6 +24,7 @@ from cxplan.core.model import (
     FollowShift,
     Layer,
     Member,
+    Off,
     Override,
     SkillSetting,
     Source,
@@ -39,6 +40,7 @@ class _Folded:
     work_mode: DesiredMode | FollowShift | None = None
     skills: Mapping[SkillName, DesiredSkill] = field(default_factory=dict)
     exclusive: Source | None = None
+    layers: tuple[Layer, ...] = ()
 
     def by_id(self) -> tuple[DesiredSkill, ...]:
         return tuple(sorted(self.skills.values(), key=_ID))
@@ -71,10 +73,12 @@ class Resolved:
         if not active:
             return agent
         skills = {skill.name: skill for skill in agent.skills}
-        folded = _Folded(agent.work_mode, skills, agent.exclusive)
+        folded = _Folded(agent.work_mode, skills, agent.exclusive, agent.layers)
         for override in active:
             folded = _fold(self.declarations, folded, override.block)
-        return replace(agent, skills=folded.by_id(), work_mode=folded.work_mode)
+        return replace(
+            agent, skills=folded.by_id(), work_mode=folded.work_mode, layers=folded.layers
+        )
 
     def boundaries(self, agent_id: AgentId, after: datetime) -> tuple[datetime, ...]:
         """Return the instants after ``after`` at which an override of the agent begins or ends."""
@@ -110,7 +114,13 @@ def _agents(declarations: Declarations) -> Iterator[DesiredAgent]:
 def _agent(declarations: Declarations, team: Team, member: Member, shared: _Folded) -> DesiredAgent:
     folded = _fold(declarations, shared, member.block)
     return DesiredAgent(
-        member.id, member.key, team.name, folded.by_id(), folded.work_mode, folded.exclusive
+        member.id,
+        member.key,
+        team.name,
+        folded.by_id(),
+        folded.work_mode,
+        folded.exclusive,
+        folded.layers,
     )
 
 
@@ -148,13 +158,14 @@ def _fold(declarations: Declarations, below: _Folded, block: Block) -> _Folded:
     exclusive = below.exclusive
     if block.exclusive is not None:
         exclusive = Source(block.layer, ("exclusive",)) if block.exclusive else None
+    layers = (*below.layers, block.layer)
     if not block.skills:
-        return _Folded(mode, below.skills, exclusive)
-    skills = dict(below.skills)
+        return _Folded(mode, below.skills, exclusive, layers)
+    skills, layer = dict(below.skills), len(below.layers)
     for name, setting in block.skills.items():
-        base = skills.get(name) or _unsaid(name, declarations.skills[name].id)
-        skills[name] = _merge(base, setting, block.layer)
-    return _Folded(mode, skills, exclusive)
+        base = skills.get(name) or _skill(name, declarations.skills[name].id)
+        skills[name] = _merge(base, setting, layer)
+    return _Folded(mode, skills, exclusive, layers)
 
 
 def _mode(
@@ -165,30 +176,42 @@ def _mode(
     return DesiredMode(declarations.modes[name], source)
 
 
-@lru_cache(maxsize=65_536)
-def _unsaid(name: SkillName, id_: SkillId) -> DesiredSkill:
-    """Return a skill of which no layer says anything."""
-    return DesiredSkill(name, id_)
-
-
-@lru_cache(maxsize=65_536)
-def _keys(name: SkillName, *part: str) -> tuple[str, ...]:
-    """Return one object for equal keys: there are few, and every value of every agent has some."""
-    return ("skills", name, *part)
-
-
-def _merge(below: DesiredSkill, setting: SkillSetting, layer: Layer) -> DesiredSkill:
+def _merge(below: DesiredSkill, setting: SkillSetting, layer: int) -> DesiredSkill:
     """Lay one setting over what the lower layers say of the same skill."""
-    name = below.name
     if setting.off is not None:
-        off = Wanted(OFF, Source(layer, _keys(name)))
-        return DesiredSkill(name, below.id, off, None, setting.off)
-    level, concurrent, without = below.level, below.concurrent, below.off
+        return _skill(below.name, below.id, (OFF, layer), None, setting.off)
+    level, concurrent, off = _said(below.level), _said(below.concurrent), below.off
     if setting.level is not None:
-        level, without = Wanted(setting.level, Source(layer, _keys(name, "level"))), None
-    if setting.concurrent is not None and without is None:
-        concurrent = Wanted(setting.concurrent, Source(layer, _keys(name, "concurrent")))
-    return DesiredSkill(name, below.id, level, concurrent, without)
+        level, off = (setting.level, layer), None
+    if setting.concurrent is not None and off is None:
+        concurrent = (setting.concurrent, layer)
+    return _skill(below.name, below.id, level, concurrent, off)
+
+
+_Said = tuple[int, int | None]
+"""A value, and the place of the layer that says so."""
+
+
+def _said(wanted: Wanted | None) -> _Said | None:
+    return None if wanted is None else (wanted.value, wanted.layer)
+
+
+@lru_cache(maxsize=16_384)
+def _skill(
+    name: SkillName,
+    id_: SkillId,
+    level: _Said | None = None,
+    concurrent: _Said | None = None,
+    off: Off | None = None,
+) -> DesiredSkill:
+    """Return one object for what many agents want: there are few different ones."""
+    return DesiredSkill(
+        name,
+        id_,
+        None if level is None else Wanted(*level, ("skills", name, *([] if off else ["level"]))),
+        None if concurrent is None else Wanted(*concurrent, ("skills", name, "concurrent")),
+        off,
+    )
 
 
 # --- whom overrides match -------------------------------------------------------------------

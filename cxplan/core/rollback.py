@@ -50,6 +50,8 @@ BACK = "rollback"
 """The layer of a value that a run's records ask for, and no line of the files."""
 
 _PLACE = Source(Layer(LayerKind.OVERRIDE, BACK, BACK), ())
+_ONLY = 0
+"""The place of that layer among those of an agent on its way back."""
 
 Modes = Mapping[WorkModeId, CatalogueMode]
 Last = Mapping[ValueKey, LastValue]
@@ -167,7 +169,9 @@ class _Way:
             values = {v.key.part: v for v in own if v.key.skill_id == skill_id}
             found = next((s for s in left.before.skills if s.skill_id == skill_id), None)
             skills += self._skill(skill_id, values, found)
-        return replace(self.agent, skills=tuple(skills), work_mode=mode, exclusive=None)
+        return replace(
+            self.agent, skills=tuple(skills), work_mode=mode, exclusive=None, layers=(_PLACE.layer,)
+        )
 
     def _mode(self, values: Iterable[Left], before: AgentState, modes: Modes) -> DesiredMode | None:
         for value in values:
@@ -244,7 +248,7 @@ def _same(key: ValueKey, first: Value, second: Value) -> bool:
 
 
 def _wanted(value: int | None) -> Wanted | None:
-    return None if value is None else Wanted(value, _PLACE)
+    return None if value is None else Wanted(value, _ONLY)
 
 
 def _mode_of(mode: object, modes: Modes) -> CatalogueMode:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cxplan.desired.document import MAX_KEY
@@ -37,6 +38,7 @@ def name(sheet: Sheet, keys: Keys, value: Any) -> str | None:
     return value if plain_name(value) or check_name(sheet, Spot(keys), value) else None
 
 
+@lru_cache(maxsize=4096)
 def plain_name(value: str) -> bool:
     """Tell whether ``value`` is a name that needs no closer look."""
     return (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from cxplan.desired.faults import Keys, Mark, Sheet, Spot, named
@@ -113,6 +114,7 @@ def escaped(text: str) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def like_secret(key: str) -> bool:
     """Tell whether a key looks as if a credential stood under it."""
     return _SECRET_KEY.fullmatch(key) is not None

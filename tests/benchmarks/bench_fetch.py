@@ -3,7 +3,7 @@
 T3, T4: ideal time (requests x latency / width) / real time, plain HTTP on loopback, the tenant in a
 process of its own. T5: a sequential loop with one session, as tutorials write it, / our plan.
 
-Run: python tests/benchmarks/bench_fetch.py
+Run from the repository: python -m tests.benchmarks.bench_fetch
 """
 
 from __future__ import annotations

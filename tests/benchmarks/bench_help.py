@@ -2,7 +2,7 @@
 
 Wall clock of a command / that of ``python -c pass``, in pairs, median of 15.
 
-Run: python tests/benchmarks/bench_help.py
+Run from the repository: python -m tests.benchmarks.bench_help
 """
 
 from __future__ import annotations

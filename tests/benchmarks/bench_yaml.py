@@ -1,6 +1,6 @@
 """CPU of reading YAML, as ratios within one run: 10,000 agents with 8 skills each in 102 files.
 
-Run it with ``python tests/benchmarks/bench_yaml.py``. The peer is PyYAML's CSafeLoader on the same
+Run it with ``python -m tests.benchmarks.bench_yaml``. The peer is PyYAML's CSafeLoader on the same
 files; PyYAML is no dependency of the project, so where it is missing the script says so.
 """
 

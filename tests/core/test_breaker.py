@@ -72,9 +72,13 @@ def test_retries_are_a_floor_and_a_share(first: int, again: int, spent: bool) ->
 
 
 def test_a_run_begins_with_the_floor() -> None:
-    assert not RetryBudget().spent
+    assert RetryBudget() == RetryBudget(first=0, again=0)
     assert not RetryBudget(again=9).spent
     assert RetryBudget(again=10).spent
+
+
+def test_a_tolerance_is_a_number_unless_it_says_percent() -> None:
+    assert Tolerance(5) == Tolerance(5, percent=False)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +91,7 @@ def test_a_run_begins_with_the_floor() -> None:
         (Tolerance(1, percent=True), 1, 1),
         (Tolerance(1, percent=True), 0, 1),
         (Tolerance(100, percent=True), 7, 7),
+        (Tolerance(50, percent=True), 400, 200),
     ],
 )
 def test_failures_are_tolerated_by_number_or_by_share(

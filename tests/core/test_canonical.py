@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cxplan.core.canonical import StrictJsonError, canonical, digest, parse_json, signed_form
 
@@ -45,6 +49,24 @@ def test_canonical_form_is_that_of_rfc_8785(name: str) -> None:
     folder = VECTORS / "jcs" / "testdata"
     value = json.loads((folder / "input" / f"{name}.json").read_bytes())
     assert canonical(value) == (folder / "output" / f"{name}.json").read_bytes()
+
+
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters())
+_NAMES = st.text() | st.sampled_from(["\ufb33", "\U0001f600", "a", "A"])
+_VALUES = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner) | st.dictionaries(_NAMES, inner), max_leaves=20
+)
+
+
+@given(_VALUES)
+def test_the_short_way_writes_what_the_library_writes(value: Any) -> None:
+    try:
+        expected = rfc8785.dumps(value)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"."):
+            canonical(value)
+    else:
+        assert canonical(value) == expected
 
 
 @pytest.mark.parametrize(

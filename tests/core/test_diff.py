@@ -85,6 +85,12 @@ def test_work_mode_first_and_unmanaged_values_never() -> None:
         "mode-available",
         "mode-training",
         Because("members/a.yaml", 7, "member"),
+        skill_id=None,
+        direction=None,
+        scheduled=False,
+        overdue=None,
+        pending=None,
+        rolled_back=None,
     )
 
 

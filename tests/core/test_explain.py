@@ -354,12 +354,12 @@ def effective(agent: DesiredAgent) -> dict[str, tuple[Effective, Source | None]]
         if skill.level:
             found[f"skills/{skill.name}/level"] = (
                 skill.off or skill.level.value,
-                skill.level.source,
+                agent.source(skill.level),
             )
         if skill.concurrent:
             found[f"skills/{skill.name}/concurrent"] = (
                 skill.concurrent.value,
-                skill.concurrent.source,
+                agent.source(skill.concurrent),
             )
     if agent.exclusive:
         found["exclusive"] = (True, agent.exclusive)

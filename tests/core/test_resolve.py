@@ -48,9 +48,10 @@ def test_level_and_concurrency_come_each_from_the_last_layer_that_names_it() -> 
     assert skills(agent) == {"voice": (1, None, None), "chat": (3, 2, None)}
     chat = next(skill for skill in agent.skills if skill.name == "chat")
     assert chat.level is not None
-    assert chat.level.source is not None
-    assert chat.level.source.layer.name == "top"
-    assert chat.level.source.keys == ("skills", "chat", "level")
+    source = agent.source(chat.level)
+    assert source is not None
+    assert source.layer.name == "top"
+    assert source.keys == ("skills", "chat", "level")
 
 
 @pytest.mark.parametrize(

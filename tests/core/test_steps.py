@@ -13,6 +13,9 @@ from cxplan.core.errors import Exit
 from cxplan.core.ids import AgentId, ETag, SkillId
 from cxplan.core.live import AgentReading, MissingAgent, UnreadAgent
 from cxplan.core.steps import (
+    COMPARE_DELAY,
+    FORBIDDEN_AT_START,
+    LONGEST_PAUSE,
     AlreadyThere,
     CompareAgain,
     Conflict,
@@ -126,7 +129,8 @@ SAID: list[tuple[Answer, Effort, Decision]] = [
         FIRST,
         Settled(Outcome.REJECTED, "the tenant answered 422: level out of range"),
     ),
-    (Answer(412), OPEN, ReadBack("the tenant answered 412")),
+    (Answer(200), FIRST, Settled(Outcome.APPLIED, "")),
+    (Answer(412), OPEN, ReadBack("the tenant answered 412", late=False, accepted=False)),
     (
         Answer(409),
         replace(FIRST, comparisons=3),
@@ -154,7 +158,7 @@ SAID: list[tuple[Answer, Effort, Decision]] = [
             "the tenant asks for a pause of 3600 seconds; apply again after that",
         ),
     ),
-    (Answer(503), FIRST, ReadBack("the tenant answered 503")),
+    (Answer(503), FIRST, ReadBack("the tenant answered 503", late=False, accepted=False)),
     (
         Answer(None, Failure.NOT_SENT, detail="refused"),
         FIRST,
@@ -168,7 +172,7 @@ SAID: list[tuple[Answer, Effort, Decision]] = [
     (
         Answer(None, Failure.LOST, detail="reset"),
         FIRST,
-        ReadBack("the answer was lost: reset", late=True),
+        ReadBack("the answer was lost: reset", late=True, accepted=False),
     ),
     (
         Answer(200, Failure.UNDECODABLE, detail="cut"),
@@ -226,6 +230,18 @@ def test_a_pause_over_a_minute_ends_the_run(
     came: tuple[int | None, Failure | None], retry_after: float | None, expected: str
 ) -> None:
     assert kind(after_answer(Answer(*came, retry_after=retry_after), FIRST)) == expected
+
+
+def test_a_first_attempt_was_compared_once_and_leaves_nothing_open() -> None:
+    assert Effort(1, 0.5) == Effort(
+        attempts=1, seconds=0.5, comparisons=1, unsure=False, late=False, accepted=False
+    )
+
+
+def test_the_limits_that_others_take_from_here_are_those_of_the_contract() -> None:
+    assert LONGEST_PAUSE == 60.0
+    assert COMPARE_DELAY == 0.2
+    assert FORBIDDEN_AT_START == 3
 
 
 def test_after_an_attempt_of_unknown_outcome_a_stale_tag_may_be_our_own() -> None:
@@ -324,7 +340,7 @@ LOOKED: list[tuple[AgentReading, Effort, Decision]] = [
         FIRST,
         Settled(Outcome.UNKNOWN, "the answer was lost and the agent cannot be read: cut"),
     ),
-    (NOT_YET, FIRST, SendAgain("the write had not arrived")),
+    (NOT_YET, FIRST, SendAgain("the write had not arrived", asked_to_wait=False)),
     (
         NOT_YET,
         PROMISED,

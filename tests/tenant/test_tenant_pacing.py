@@ -347,6 +347,9 @@ def test_a_read_beyond_the_width_waits_until_another_one_has_ended() -> None:
             begun.set()
 
     waiting = threading.Thread(target=third, daemon=True)
+    for _ in range(3):
+        with subject.slot():
+            pass
     with subject.slot():
         with subject.slot():
             waiting.start()

@@ -34,13 +34,7 @@ from cxplan.ports import Run
 from cxplan.usecases.apply.cover import CoverBook
 from cxplan.usecases.apply.gate import Gate
 from cxplan.usecases.apply.world import ApplyWorld
-from cxplan.usecases.apply.write import (
-    NOTHING_YET,
-    AgentWrite,
-    Review,
-    Written,
-    read_patiently,
-)
+from cxplan.usecases.apply.write import NOTHING_YET, AgentWrite, Review, Written
 
 OUTLIVED = "the desired value itself changed since the plan"
 
@@ -87,14 +81,15 @@ class Executor:
     def _attempt(self, planned: PlannedAgent) -> Written | Ending:
         if _outlived(planned, self.world.clock.now()):
             return unwritten(planned, Outcome.STALE, OUTLIVED)
-        match read_patiently(self.world.tenant, self.gate, planned.id):
+        reading = self.world.tenant.agent(planned.id)
+        match reading:
             case MissingAgent():
                 message = "agent.notFound: the agent is gone since the plan"
                 return unwritten(planned, Outcome.CONFLICT, message)
             case UnreadAgent(reason=reason):
                 return unwritten(planned, Outcome.UNREAD, reason)
-            case ObservedAgent() as seen:
-                return self._compare(planned, seen)
+            case ObservedAgent():
+                return self._compare(planned, reading)
 
     def _compare(self, planned: PlannedAgent, seen: ObservedAgent) -> Written | Ending:
         match compare(planned.changes, state_of(seen)):

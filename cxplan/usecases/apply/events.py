@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cxplan.core.answers import Answer, AvailabilityEvent, Failure
@@ -11,6 +12,7 @@ from cxplan.core.ids import AgentId
 from cxplan.core.outbox import INTENT, OUTCOME, Undelivered, intent_fields, outcome_fields
 from cxplan.core.steps import ATTEMPTS, backoff
 from cxplan.ports import Run
+from cxplan.usecases.apply.held import Held
 from cxplan.usecases.apply.world import ApplyWorld
 
 PERMANENT = range(400, 500)
@@ -31,15 +33,20 @@ class Publisher:
     _intended: set[AgentId] = field(init=False, default_factory=set)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
-    def deliver(self) -> None:
+    def deliver(self, failed: Callable[[str], None]) -> None:
         """Send what earlier runs on this ledger could not deliver, once each.
+
+        ``failed`` is told of a bug that one of them met; the others are sent all the same.
 
         Raises:
             EvidenceError: the journal cannot be written.
         """
         for one in self.left:
             self.run.record(INTENT, intent_fields(one.event, one.run_id))
-            self._outcome(one.event.agent_id, one.run_id, self._send(one.event))
+            answer = None
+            with Held(failed):
+                answer = self._send(one.event)
+            self._outcome(one.event.agent_id, one.run_id, answer)
 
     def expect(self, event: AvailabilityEvent) -> None:
         """Note an event before its write is recorded, so that no interruption loses it."""
@@ -63,8 +70,10 @@ class Publisher:
         if (answer.succeeded or _permanent(answer)) and self._take(event.agent_id):
             self._outcome(event.agent_id, None, answer)
 
-    def finish(self, *, hurried: bool) -> None:
+    def finish(self, failed: Callable[[str], None], *, hurried: bool) -> None:
         """Send what is pending with patience, if there is any; what is left stays undelivered.
+
+        ``failed`` is told of a bug, as by ``deliver``.
 
         Raises:
             EvidenceError: the journal cannot be written.
@@ -72,7 +81,10 @@ class Publisher:
         for agent_id in list(self._pending):
             event = self._pending[agent_id]
             self._intend(event)
-            answer = None if hurried else self._insist(event)
+            answer = None
+            if not hurried:
+                with Held(failed):
+                    answer = self._insist(event)
             if self._take(agent_id):
                 self._outcome(agent_id, None, answer)
 

@@ -26,6 +26,8 @@ GAP = 5.0
 """Seconds by which two clocks may drift apart between two answers."""
 REDIRECTS = range(300, 400)
 REDIRECTS_AT_MOST = 2
+GIVEN_UP = frozenset({Exit.AUTH, Exit.UNAVAILABLE})
+"""Reasons to stop that are the tenant's."""
 FAILURES = frozenset({Outcome.REJECTED, Outcome.FAILED, Outcome.UNKNOWN})
 """What ``--max-failures`` counts; a conflict is somebody else's change, no failure."""
 
@@ -120,11 +122,14 @@ class Gate:
                 self._changed.notify_all()
 
     def goes_on(self) -> bool:
-        """Wait until an agent that is under way may ask again; False where the run has stopped.
+        """Wait until an agent that is under way may ask again; False where it may not.
 
-        A closed breaker holds nobody up, so that what is in flight ends whatever has stopped.
+        A closed breaker holds nobody up: what is in flight ends, whatever has stopped the run, but
+        for a tenant that does not want to be asked any more.
         """
         with self._changed:
+            if self.stopped is not None and GIVEN_UP & set(self.exits):
+                return False
             free = self._state is _State.CLOSED or self._on_trial == threading.get_ident()
         return free or self.enter()
 

@@ -23,7 +23,7 @@ from cxplan.usecases.apply.events import Publisher
 from cxplan.usecases.apply.gate import Gate
 from cxplan.usecases.apply.held import Held
 from cxplan.usecases.apply.world import ApplyWorld
-from cxplan.usecases.apply.write import NothingSent, Unrecorded, Written
+from cxplan.usecases.apply.write import NothingSent, Unrecorded, Written, is_torn
 
 PHASES = (1, 2)
 LOOK_SECONDS = 5.0
@@ -68,10 +68,10 @@ class Loop:
     def execute(self) -> RunReport:
         """Bring every agent to its outcome, seal the bundle, and say what happened."""
         try:
-            self.events.deliver()
+            self.events.deliver(self.gate.crashed)
             self._agents()
             if not self._torn:
-                self.events.finish(hurried=self.world.stop() is not None)
+                self.events.finish(self.gate.crashed, hurried=self.world.stop() is not None)
                 return self._sealed()
         except EvidenceError as error:
             self._stop(error)
@@ -97,10 +97,17 @@ class Loop:
         self._show(progress.finish)
 
     def _show(self, show: Callable[[], None]) -> None:
-        """Show how it goes; where that fails, go on and show no more."""
-        if not self._blind:
-            with Held(self._blinded):
+        """Show how it goes; where that fails, go on and show no more.
+
+        A stream that is gone is nobody's bug.
+        """
+        if self._blind:
+            return
+        with Held(self._blinded):
+            try:
                 show()
+            except OSError:
+                self._blind = True
 
     def _blinded(self, reason: str) -> None:
         self._blind = True
@@ -147,6 +154,8 @@ class Loop:
         """Read an agent whose write was left in flight; None where it is not as desired."""
         try:
             reading = self.world.tenant.agent(planned.id)
+            if is_torn(reading, planned.changes, planned.etag):
+                reading = self.world.tenant.agent(planned.id)
         except TenantError:
             return None
         if not isinstance(reading, ObservedAgent):

@@ -7,7 +7,7 @@ each agent intent, PATCH, outcome; then the end of the run and the seal.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cxplan.core.breaker import Tolerance
@@ -28,6 +28,7 @@ from cxplan.usecases.apply.cover import CoverBook
 from cxplan.usecases.apply.events import Publisher
 from cxplan.usecases.apply.gate import Gate
 from cxplan.usecases.apply.loop import Loop
+from cxplan.usecases.apply.patience import PatientTenant
 from cxplan.usecases.apply.refusals import refuse_other_tenant, refuse_unusable
 from cxplan.usecases.apply.world import ApplyWorld
 
@@ -142,7 +143,7 @@ def executor_of(world: ApplyWorld, run: Run, gate: Gate, known: Known) -> Execut
     declarations = resolved.declarations
     allowed = frozenset(allowance.guard for allowance in known.passed)
     return Executor(
-        world,
+        replace(world, tenant=PatientTenant(world.tenant, gate)),
         run,
         gate,
         known.plan.plan_id,

@@ -12,11 +12,12 @@ from cxplan.core.diff import (
     Change,
     SkillState,
     changed,
+    reached,
     state_of,
 )
 from cxplan.core.errors import EvidenceError, TenantError
 from cxplan.core.findings import Finding
-from cxplan.core.ids import AgentId, ETag, WorkModeId
+from cxplan.core.ids import ETag, WorkModeId
 from cxplan.core.live import AgentReading, Assignment, ObservedAgent, UnreadAgent
 from cxplan.core.record import (
     Attempted,
@@ -44,12 +45,9 @@ from cxplan.core.steps import (
     backoff,
     compare,
 )
-from cxplan.ports import Run, Tenant
+from cxplan.ports import Run
 from cxplan.usecases.apply.gate import Gate
 from cxplan.usecases.apply.world import ApplyWorld
-
-READ_AGAIN = 2
-"""More reads of an agent while the tenant fails; each is of four attempts."""
 
 NOTHING_YET = Effort(0, 0.0)
 """What was spent on an agent that nothing was sent for."""
@@ -88,18 +86,11 @@ class Review:
     message: str = ""
 
 
-def read_patiently(tenant: Tenant, gate: Gate, agent_id: AgentId) -> AgentReading:
-    """Read an agent; where the tenant's writes fail too, wait for the breaker and read again.
-
-    Raises:
-        TenantError: as ``Tenant.agent``.
-    """
-    reading = tenant.agent(agent_id)
-    for _ in range(READ_AGAIN):
-        if not isinstance(reading, UnreadAgent) or gate.well or not gate.goes_on():
-            break
-        reading = tenant.agent(agent_id)
-    return reading
+def is_torn(reading: AgentReading, changes: tuple[Change, ...], before: ETag | None) -> bool:
+    """Tell whether a reading has new values under the tag that the agent had without them."""
+    if not isinstance(reading, ObservedAgent) or reading.etag != before:
+        return False
+    return all(reached(state_of(reading), change) for change in changes)
 
 
 @dataclass(slots=True)
@@ -200,7 +191,7 @@ class AgentWrite:
     def _look(self, why: ReadBack) -> Decision:
         """Wait and read the agent after a write of unknown outcome."""
         self._back_off()
-        reading = self._reading()
+        reading = self._whole_reading()
         self.run.record("read.back", read_back_fields(self.seen.id, reading, why.message))
         self.effort = replace(
             self.effort,
@@ -213,10 +204,17 @@ class AgentWrite:
             self._landed = reading
         return after_reading(reading, self.changes, self.seen.etag, self.effort)
 
+    def _whole_reading(self) -> AgentReading:
+        """Read the agent, and again where the write landed between its tag and its values."""
+        reading = self._reading()
+        if is_torn(reading, self.changes, self.seen.etag):
+            reading = self._reading()
+        return reading
+
     def _reading(self) -> AgentReading:
         """Read the agent; a tenant that cannot be asked leaves the outcome open, not the run."""
         try:
-            return read_patiently(self.world.tenant, self.gate, self.seen.id)
+            return self.world.tenant.agent(self.seen.id)
         except TenantError as error:
             return UnreadAgent(self.seen.id, error.problem.code, error.problem.summary)
 
