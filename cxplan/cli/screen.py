@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 import click
+
+GONE = (errno.EPIPE, errno.EIO)
+"""How a stream answers whose reader, or whose terminal, went away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,9 @@ def _write(stream: IO[str], text: str) -> None:
     try:
         click.echo(text, file=stream, nl=False)
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
         silence(stream)
     except UnicodeEncodeError:
         click.echo(text.encode("ascii", "backslashreplace").decode(), file=stream, nl=False)
