@@ -31,6 +31,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def always() -> bool:
+    """Let a write leave, whatever has happened since it was decided on."""
+    return True
+
+
 class Clock(Protocol):
     """Time, handed in so that tests need not wait."""
 
@@ -103,8 +108,13 @@ class Tenant(Protocol):
                 look like "there is nothing".
         """
 
-    def write(self, change: Write, seen: ObservedAgent) -> Answer:
+    def write(
+        self, change: Write, seen: ObservedAgent, may_leave: Callable[[], bool] = always
+    ) -> Answer:
         """Send one write, at the tenant's pace, valid only against the state ``seen``.
+
+        ``may_leave`` is asked when its turn has come, right before it is sent; where it says no,
+        nothing is, and the answer is ``WITHDRAWN``.
 
         Raises:
             AuthError: the token is refused for good.

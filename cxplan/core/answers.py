@@ -28,6 +28,9 @@ class Failure(StrEnum):
     CERTIFICATE = "certificate"
     """The tenant's certificate was refused: nothing was sent, and nothing will be."""
 
+    WITHDRAWN = "withdrawn"
+    """When its turn came it was not wanted any more: nothing was sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -35,6 +35,9 @@ BACKOFF_CAP = 10.0
 _GATEWAY = frozenset({408, 502, 504})
 """Answers by somebody in between: the tenant itself may still be at it."""
 
+STOPPED = "the run had stopped"
+"""Why nothing is sent for an agent any more."""
+
 FORBIDDEN_AT_START = 3
 """So many first writes, all answered 403, mean a missing permission, not a special agent."""
 
@@ -183,7 +186,7 @@ Decision = Settled | ReadBack | SendAgain | CompareAgain | StopRun
 
 
 def after_answer(answer: Answer, effort: Effort) -> Decision:
-    """Return what one answer to a PATCH means. ``effort`` includes the attempt just made."""
+    """Return what one answer to a PATCH means; ``effort`` includes the attempt, if one was made."""
     if answer.failure is not None or answer.status is None:
         return _after_failure(answer.failure or Failure.LOST, answer, effort)
     if answer.succeeded:
@@ -247,6 +250,9 @@ def _after_failure(failure: Failure, answer: Answer, effort: Effort) -> Decision
             return ReadBack(f"the answer cannot be read: {detail}", late=True)
         case Failure.CERTIFICATE:
             return StopRun(Exit.AUTH, f"the tenant's certificate was refused: {detail}")
+        case Failure.WITHDRAWN:
+            begun = effort.attempts > 0
+            return Settled(effort.ends(Outcome.FAILED if begun else Outcome.NOT_ATTEMPTED), STOPPED)
 
 
 # --- after looking --------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from cxplan.core.live import (
 )
 from cxplan.core.model import Declarations
 from cxplan.core.snapshot import SnapshotEntry, SnapshotHeader
+from cxplan.ports import always
 from cxplan.snapshots.file import SnapshotFile
 from cxplan.snapshots.refusal import TAKE_AGAIN
 
@@ -108,13 +110,15 @@ class SnapshotTenant:
         """Return the tenant's lists of skills and work modes as they were."""
         return self.header.lists
 
-    def write(self, change: Write, seen: ObservedAgent) -> Answer:
+    def write(
+        self, change: Write, seen: ObservedAgent, may_leave: Callable[[], bool] = always
+    ) -> Answer:
         """Refuse.
 
         Raises:
             CxplanError: always: a bug, a snapshot is never applied.
         """
-        del change, seen
+        del change, seen, may_leave
         raise CxplanError("A snapshot is not to be written to.")
 
     def publish(self, event: AvailabilityEvent, at: datetime) -> Answer:

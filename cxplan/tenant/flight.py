@@ -37,7 +37,7 @@ class Flight:
     def turn(self) -> Iterator[None]:
         """Hold the write's turn; the wait for it does not count for deadline or latency."""
         before = self._clock.monotonic()
-        with self._pacer.turn():
+        with self._pacer.turn(self.call.may_leave):
             self._started += self._clock.monotonic() - before
             yield
 

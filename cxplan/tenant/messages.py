@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cxplan.core.answers import Failure
 from cxplan.core.errors import UnavailableError
 from cxplan.core.secret import Secret
+from cxplan.ports import always
 
 Headers = tuple[tuple[str, str], ...]
 """Names in lower case; a name that was sent twice stands twice."""
@@ -22,6 +23,8 @@ class Call:
     authorization: Secret | None = None
     headers: Headers = ()
     body: Callable[[], bytes] | None = None
+    may_leave: Callable[[], bool] = always
+    """Is asked about a write at its turn."""
 
 
 @dataclass(frozen=True, slots=True)

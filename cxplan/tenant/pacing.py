@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 
+from cxplan.core.answers import Failure
 from cxplan.core.breaker import PATIENCE
 from cxplan.core.steps import LONGEST_PAUSE
-from cxplan.ports import Clock
+from cxplan.ports import Clock, always
+from cxplan.tenant.messages import Broken, Trouble
 
 INTERVAL = 0.21
 """Seconds between two writes at the fastest: five in any second, and a margin for the network."""
@@ -26,12 +28,26 @@ IN_A_ROW = 3
 _LONGEST_BACKOFF = 30.0
 
 
-class Held(Exception):
+class Unsent(Exception):
+    """Nothing is sent; ``outcome`` is what that means for the exchange."""
+
+    outcome: Broken
+
+
+class Held(Unsent):
     """The tenant asks for a pause that is too long to wait; ``seconds`` of it are left."""
 
     def __init__(self, seconds: float) -> None:
         """Keep how long it would be."""
+        trouble = Trouble("http.rate_limited", "The tenant asks for a pause over a minute.")
+        self.outcome = Broken(Failure.NOT_SENT, trouble, retry_after=seconds)
         self.seconds = seconds
+
+
+class Withdrawn(Unsent):
+    """A write was not wanted any more when its turn came."""
+
+    outcome = Broken(Failure.WITHDRAWN, Trouble("http.withdrawn", "The write was withdrawn."))
 
 
 class _Pause:
@@ -87,7 +103,7 @@ class Pacer:
         return self._interval
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self, may_leave: Callable[[], bool] = always) -> Iterator[None]:
         """Hold the turn while the block writes its request, and no longer.
 
         The interval is counted from the end of the block, so a thread that is held up inside it
@@ -95,9 +111,12 @@ class Pacer:
 
         Raises:
             Held: the tenant asked for a pause over a minute.
+            Withdrawn: ``may_leave`` said no; the turn is the next one's.
         """
         with self._turns:
             self._pause.wait(self._earliest)
+            if not may_leave():
+                raise Withdrawn
             try:
                 yield
             finally:

@@ -32,7 +32,7 @@ from cxplan.tenant.connection import Connection, Limits, Site
 from cxplan.tenant.flight import Flight, TimedResponse, hung_up
 from cxplan.tenant.headers import refused_framing
 from cxplan.tenant.messages import SENTENCES, Broken, Call, Headers, Outcome, Reply, Trouble
-from cxplan.tenant.pacing import Held, Pacer
+from cxplan.tenant.pacing import Pacer, Unsent
 from cxplan.version import __version__
 
 _CHUNK = 1 << 16
@@ -257,9 +257,8 @@ class Http:
                 allow_redirects=False,
                 proxies=self._proxies,
             )
-        except Held as held:
-            trouble = Trouble("http.rate_limited", "The tenant asks for a pause over a minute.")
-            return Broken(Failure.NOT_SENT, trouble, flight.latency, held.seconds)
+        except Unsent as unsent:
+            return unsent.outcome
         except _FOREIGN as error:
             return Broken(*translate(error, sent=flight.sent), flight.latency)
         try:

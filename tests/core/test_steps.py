@@ -92,6 +92,7 @@ def test_each_status_decides(status: int, first: str, last: str) -> None:
         (Failure.LOST, "ReadBack", "ReadBack"),
         (Failure.UNDECODABLE, "ReadBack", "ReadBack"),
         (Failure.CERTIFICATE, "stop 7", "stop 7"),
+        (Failure.WITHDRAWN, "failed", "failed"),
     ],
 )
 def test_each_failure_decides(failure: Failure, first: str, last: str) -> None:
@@ -183,6 +184,16 @@ SAID: list[tuple[Answer, Effort, Decision]] = [
         Answer(None, Failure.CERTIFICATE, detail="expired"),
         FIRST,
         StopRun(Exit.AUTH, "the tenant's certificate was refused: expired"),
+    ),
+    (
+        Answer(None, Failure.WITHDRAWN, detail="http.withdrawn"),
+        replace(FIRST, attempts=0),
+        Settled(Outcome.NOT_ATTEMPTED, "the run had stopped"),
+    ),
+    (
+        Answer(None, Failure.WITHDRAWN),
+        replace(FIRST, late=True),
+        Settled(Outcome.UNKNOWN, "the run had stopped"),
     ),
 ]
 

@@ -33,6 +33,8 @@ class Moment(StrEnum):
     """Between two pages of values."""
     SEEN = "seen"
     SHIFTS = "shifts"
+    TURN = "turn"
+    """The PATCH may leave, unless the run has stopped."""
     SEND = "send"
     """The PATCH has left and not arrived."""
     DONE = "done"
@@ -41,7 +43,10 @@ class Moment(StrEnum):
     """An event was published."""
 
 
-EXCHANGES = (Moment.READ, Moment.TORN, Moment.PAGED, Moment.SHIFTS, Moment.SEND, Moment.DONE)
+EXCHANGES = (
+    *(Moment.READ, Moment.TORN, Moment.PAGED, Moment.SHIFTS),
+    *(Moment.TURN, Moment.SEND, Moment.DONE),
+)
 RECORDS = (
     "open",
     "run.start",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cxplan.core.answers import Answer, AvailabilityEvent, Write
+from cxplan.core.answers import Answer, AvailabilityEvent, Failure, Write
 from cxplan.core.errors import AuthError, UnavailableError
 from cxplan.core.ids import AgentId, ETag, SkillId, WorkModeId
 from cxplan.core.live import (
@@ -21,6 +21,7 @@ from cxplan.core.live import (
     UnreadableSchedule,
     UnreadAgent,
 )
+from cxplan.ports import always
 from tests.core.make import shift
 from tests.machine.faults import UNAUTHORIZED, Fault, Lands
 from tests.machine.script import Hung, Killed, Moment, Play
@@ -87,8 +88,13 @@ class Wire:
         mode = self.world.on_shift.get(agent_id, "available")
         return Schedule() if mode is None else Schedule((shift(-3, 11, mode),))
 
-    def write(self, change: Write, seen: ObservedAgent) -> Answer:
+    def write(
+        self, change: Write, seen: ObservedAgent, may_leave: Callable[[], bool] = always
+    ) -> Answer:
         agent = change.agent_id
+        self.play.at(Moment.TURN, agent)
+        if not may_leave():
+            return Answer(None, Failure.WITHDRAWN, detail="the run had stopped")
         sent = Sent(change, seen.etag, *self.run())
         self.based_on[agent] = shape_of(seen)
         self._leave(sent)

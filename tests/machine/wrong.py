@@ -23,7 +23,7 @@ from cxplan.core.live import (
     TenantLists,
 )
 from cxplan.core.outbox import Undelivered
-from cxplan.ports import CutRun, Ledger, Run, Tenant
+from cxplan.ports import CutRun, Ledger, Run, Tenant, always
 from tests.machine.engine import Engine
 
 STALE = frozenset({409, 412})
@@ -55,8 +55,10 @@ class Through:
     def lists(self) -> TenantLists:
         return self.tenant.lists()
 
-    def write(self, change: Write, seen: ObservedAgent) -> Answer:
-        return self.tenant.write(change, seen)
+    def write(
+        self, change: Write, seen: ObservedAgent, may_leave: Callable[[], bool] = always
+    ) -> Answer:
+        return self.tenant.write(change, seen, may_leave)
 
     def publish(self, event: AvailabilityEvent, at: datetime) -> Answer:
         return self.tenant.publish(event, at)
@@ -75,8 +77,10 @@ class FreshTag(Through):
     This is what the tutorials of the field do, and the reason for this project.
     """
 
-    def write(self, change: Write, seen: ObservedAgent) -> Answer:
-        answer = self.tenant.write(change, seen)
+    def write(
+        self, change: Write, seen: ObservedAgent, may_leave: Callable[[], bool] = always
+    ) -> Answer:
+        answer = self.tenant.write(change, seen, may_leave)
         if answer.status not in STALE:
             return answer
         return self.with_fresh_tag(change, seen) or answer
@@ -85,8 +89,10 @@ class FreshTag(Through):
 class SendsAgain(Through):
     """The answer is lost: it sends again with whatever tag stands there now."""
 
-    def write(self, change: Write, seen: ObservedAgent) -> Answer:
-        answer = self.tenant.write(change, seen)
+    def write(
+        self, change: Write, seen: ObservedAgent, may_leave: Callable[[], bool] = always
+    ) -> Answer:
+        answer = self.tenant.write(change, seen, may_leave)
         if answer.failure is not Failure.LOST and answer.status not in OPEN:
             return answer
         return self.with_fresh_tag(change, seen) or answer
@@ -106,16 +112,20 @@ class TagLast(Through):
 class NeverLate(Through):
     """It takes whatever it hears, or does not hear, for the tenant's own word: no write is late."""
 
-    def write(self, change: Write, seen: ObservedAgent) -> Answer:
-        answer = self.tenant.write(change, seen)
+    def write(
+        self, change: Write, seen: ObservedAgent, may_leave: Callable[[], bool] = always
+    ) -> Answer:
+        answer = self.tenant.write(change, seen, may_leave)
         return Answer(500) if answer.failure is not None or answer.status in OPEN else answer
 
 
 class Hopeful(Through):
     """No answer is a good answer."""
 
-    def write(self, change: Write, seen: ObservedAgent) -> Answer:
-        answer = self.tenant.write(change, seen)
+    def write(
+        self, change: Write, seen: ObservedAgent, may_leave: Callable[[], bool] = always
+    ) -> Answer:
+        answer = self.tenant.write(change, seen, may_leave)
         return Answer(204) if answer.failure is Failure.LOST else answer
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from cxplan.core.answers import SkillWrite, Write
 from cxplan.core.ids import SkillId, WorkModeId
-from cxplan.tenant.pacing import Held, Pacer, ReadGate
+from cxplan.tenant.pacing import Held, Pacer, ReadGate, Withdrawn
 from tests.tenant.server import Asked, answer
 from tests.tenant.stage import AGENT, PATCH, PROFILE, FakeClock, RealClock, in_turn, seen, stage
 
@@ -67,6 +67,15 @@ def test_a_turn_that_fails_counts_too() -> None:
     subject = pacer(clock)
     with pytest.raises(OSError, match="broken"), subject.turn():
         raise OSError("broken")
+    assert turns(clock, subject, 1) == pytest.approx([0.21])
+
+
+def test_a_turn_that_is_not_wanted_any_more_is_the_next_ones() -> None:
+    clock = PatientClock()
+    subject = pacer(clock)
+    turns(clock, subject, 1)
+    with pytest.raises(Withdrawn), subject.turn(lambda: clock.passed < 0.2):
+        pytest.fail("it was asked before its turn, or not at all")
     assert turns(clock, subject, 1) == pytest.approx([0.21])
 
 

@@ -69,6 +69,14 @@ def test_the_request_is_the_one_that_the_contract_describes() -> None:
     )
 
 
+def test_what_is_not_wanted_any_more_at_its_turn_never_leaves() -> None:
+    with stage({PATCH: DONE}) as here:
+        reply = here.tenant.write(CHANGE, seen(), lambda: False)
+        assert (reply.status, reply.failure) == (None, Failure.WITHDRAWN)
+        assert PATCH not in {asked.key for asked in here.server.asked}
+        assert here.tenant.write(CHANGE, seen()).status == 200
+
+
 def test_the_timestamp_is_that_of_sending_not_of_queueing() -> None:
     slow = answer({}, 429, headers=[("Retry-After", "40")])
     with stage({PATCH: in_turn(slow, DONE)}, clock=FakeClock()) as here:

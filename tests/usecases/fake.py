@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from cxplan.core.address import Origin
-from cxplan.core.answers import Answer, AvailabilityEvent, Write
+from cxplan.core.answers import Answer, AvailabilityEvent, Failure, Write
 from cxplan.core.document import plan_bytes
 from cxplan.core.due import Past
 from cxplan.core.errors import EvidenceError, Exit
@@ -34,6 +34,7 @@ from cxplan.core.plan import Plan
 from cxplan.core.report import RunReport
 from cxplan.core.strictness import Allowance
 from cxplan.planfile.files import parse_plan
+from cxplan.ports import always
 from cxplan.usecases.apply import (
     ApplyRequest,
     ApplyWorld,
@@ -110,7 +111,11 @@ class FakeTenant:
     def lists(self) -> TenantLists:
         return self.listed
 
-    def write(self, change: Write, seen: ObservedAgent) -> Answer:
+    def write(
+        self, change: Write, seen: ObservedAgent, may_leave: Callable[[], bool] = always
+    ) -> Answer:
+        if not may_leave():
+            return Answer(None, Failure.WITHDRAWN, detail="the run had stopped")
         self.writes.append(change)
         if self.on_write is not None:
             return self.on_write(change, lambda: self._commit(change, seen))

@@ -10,6 +10,7 @@ import pytest
 
 from cxplan.core.answers import Answer, Failure
 from cxplan.core.errors import Exit
+from cxplan.core.ids import AgentId
 from cxplan.usecases.apply.gate import Gate
 from tests.usecases.fake import FakeClock
 
@@ -137,3 +138,28 @@ def test_the_budget_is_shared() -> None:
     for _ in range(5):
         gate.sends_first()
     assert [gate.may_send_again() for _ in range(13)] == [True] * 11 + [False] * 2
+
+
+def test_nothing_leaves_once_the_run_has_stopped_but_what_is_begun() -> None:
+    _, gate = scene()
+    assert gate.may_leave(AgentId("begun"))
+    gate.stop("enough", Exit.PARTIAL)
+    assert gate.may_leave(AgentId("begun"))
+    assert not gate.may_leave(AgentId("waiting"))
+    assert gate.has_left(AgentId("begun"))
+    assert not gate.has_left(AgentId("waiting"))
+
+
+def test_a_tenant_that_gave_up_on_us_is_sent_nothing_at_all() -> None:
+    _, gate = scene()
+    assert gate.may_leave(AgentId("begun"))
+    gate.stop("nothing but 429", Exit.UNAVAILABLE)
+    assert not gate.may_leave(AgentId("begun"))
+    assert gate.has_left(AgentId("begun"))
+
+
+def test_a_signal_is_heeded_by_whoever_has_its_turn() -> None:
+    made, _ = scene()
+    gate = Gate(made.clock, lambda: True, lambda _kind, _: None, lambda: Exit.TERMINATED)
+    assert not gate.may_leave(AgentId("waiting"))
+    assert (gate.stopped, gate.exits) == ("interrupted", [Exit.TERMINATED])

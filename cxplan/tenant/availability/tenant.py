@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -24,7 +25,7 @@ from cxplan.core.live import (
 )
 from cxplan.core.secret import Secret
 from cxplan.core.steps import FORBIDDEN_AT_START
-from cxplan.ports import Clock
+from cxplan.ports import Clock, always
 from cxplan.tenant.availability import wire
 from cxplan.tenant.availability.answering import to_answer
 from cxplan.tenant.availability.bodies import event_body, update_body
@@ -164,12 +165,15 @@ class AvailabilityTenant:
         modes = read_list(get, site, self._path("work-modes"), "agent:read", wire.listed_modes)
         return TenantLists(skills, modes)
 
-    def write(self, change: Write, seen: ObservedAgent) -> Answer:
+    def write(
+        self, change: Write, seen: ObservedAgent, may_leave: Callable[[], bool] = always
+    ) -> Answer:
         """Send one PATCH at the tenant's pace, valid only against the ETag of ``seen``.
 
         It is sent once; only after a 401, which says that nothing was done, once more. Where the
         tenant has asked for a pause over a minute nothing is sent: ``NOT_SENT``, and
-        ``retry_after`` says how long.
+        ``retry_after`` says how long. Nothing is sent either where ``may_leave``, which is asked
+        at its turn, says no: ``WITHDRAWN``.
 
         Raises:
             AuthError: the token is refused for good.
@@ -182,6 +186,7 @@ class AvailabilityTenant:
             self._path("agents", change.agent_id, "workmodes"),
             (_JSON, ("If-Match", seen.etag)),
             lambda: update_body(change, self._clock.now()),
+            may_leave,
         )
         return to_answer(outcome, seen, self._clock.now(), secrets)
 
@@ -197,18 +202,24 @@ class AvailabilityTenant:
         return to_answer(outcome, None, self._clock.now(), secrets)
 
     def _send(
-        self, method: str, target: str, headers: Headers, body: Callable[[], bytes]
+        self,
+        method: str,
+        target: str,
+        headers: Headers,
+        body: Callable[[], bytes],
+        may_leave: Callable[[], bool] = always,
     ) -> tuple[Outcome, tuple[Secret, ...]]:
         """Return what came back, and the secrets that no text of it may hold.
 
         Without a token nothing is sent, and after a 401 nothing was done: both are ``NOT_SENT``.
         """
+        call = Call(method, target, None, headers, body, may_leave)
         try:
             token = self._tokens.get()
-            outcome = self._once(Call(method, target, token.authorization, headers, body))
+            outcome = self._once(replace(call, authorization=token.authorization))
             if _unauthorized(outcome):
                 token = self._tokens.renew(token)
-                outcome = self._once(Call(method, target, token.authorization, headers, body))
+                outcome = self._once(replace(call, authorization=token.authorization))
         except UnavailableError as error:
             trouble = Trouble(error.problem.code, error.problem.summary)
             return Broken(Failure.NOT_SENT, trouble), (self._secret,)

@@ -47,6 +47,8 @@ class Gate:
     probe: Callable[[], bool]
     told: Callable[[str, Mapping[str, Any]], None]
     """Is called for the journal: a breaker that opens or closes, a pause, a gap in the clocks."""
+    asked: Callable[[], Exit | None] = lambda: None
+    """What a signal has asked for, if one came."""
     most_failures: int | None = None
     """So many agents that end in failure stop the run; None for any number."""
     stopped: str | None = field(init=False, default=None)
@@ -64,7 +66,7 @@ class Gate:
     _failed_trials: int = field(init=False, default=0)
     """Writes in a row that failed right after a probe that did not."""
     _redirects: int = field(init=False, default=0)
-    _intended: set[AgentId] = field(init=False, default_factory=set)
+    _left: set[AgentId] = field(init=False, default_factory=set)
     _throttled_since: float | None = field(init=False, default=None)
     _throttled: int = field(init=False, default=0)
     """Answers 429 in a row."""
@@ -81,6 +83,12 @@ class Gate:
         with self._changed:
             self._stop(reason, code)
             self._changed.notify_all()
+
+    def heed(self) -> None:
+        """Stop the run where a signal asked for it."""
+        code = self.asked()
+        if code is not None:
+            self.stop("interrupted", code)
 
     @property
     def open(self) -> bool:
@@ -128,16 +136,19 @@ class Gate:
         for a tenant that does not want to be asked any more.
         """
         with self._changed:
-            if self.stopped is not None and GIVEN_UP & set(self.exits):
+            if self._is_given_up():
                 return False
             free = self._state is _State.CLOSED or self._on_trial == threading.get_ident()
         return free or self.enter()
 
-    @property
-    def well(self) -> bool:
-        """Whether the tenant's last answer to a write was none of its faults."""
+    def _is_given_up(self) -> bool:
+        return self.stopped is not None and bool(GIVEN_UP & set(self.exits))
+
+    def missed(self) -> None:
+        """Note a read of an agent that the tenant failed."""
         with self._changed:
-            return self._state is _State.CLOSED and not any(self._breaker.recent[-1:])
+            self._note_health(fault=True)
+            self._changed.notify_all()
 
     def ended(self, outcome: Outcome) -> None:
         """Note how an agent ended; enough failures stop the run."""
@@ -233,15 +244,21 @@ class Gate:
             self.stopped = reason
         self.exits.append(code)
 
-    def intends(self, agent_id: AgentId) -> None:
-        """Note that an agent's intent is about to be recorded; from then on a write may leave."""
-        with self._changed:
-            self._intended.add(agent_id)
+    def may_leave(self, agent_id: AgentId) -> bool:
+        """Let an agent's write leave, unless the run has stopped.
 
-    def has_intent(self, agent_id: AgentId) -> bool:
+        What is begun goes on, but for a tenant that does not want to be asked any more.
+        """
+        self.heed()
+        with self._changed:
+            if self.stopped is None:
+                self._left.add(agent_id)
+            return agent_id in self._left and not self._is_given_up()
+
+    def has_left(self, agent_id: AgentId) -> bool:
         """Tell whether a write of an agent may have left."""
         with self._changed:
-            return agent_id in self._intended
+            return agent_id in self._left
 
     def sends_first(self) -> None:
         """Note a first attempt, which the budget for further ones grows with."""

@@ -16,7 +16,7 @@ from cxplan.core.live import Assignment, ObservedAgent
 from cxplan.core.plan import Plan, PlannedAgent, Status
 from cxplan.core.record import Ending, outcome_fields
 from cxplan.core.report import AgentReport, RunReport, latency_of
-from cxplan.core.steps import Outcome
+from cxplan.core.steps import STOPPED, Outcome
 from cxplan.ports import Run
 from cxplan.usecases.apply.agent import Executor, unready, unwritten
 from cxplan.usecases.apply.events import Publisher
@@ -28,7 +28,6 @@ from cxplan.usecases.apply.write import NothingSent, Unrecorded, Written, is_tor
 PHASES = (1, 2)
 LOOK_SECONDS = 5.0
 """How long an interrupted run looks at what it left in flight."""
-STOPPED = "the run had stopped"
 OPEN = "the run was cut off while this agent was written"
 UNRECORDED = "not on record: the journal could not be written"
 LEFT = "the run was interrupted while this agent was written"
@@ -119,7 +118,7 @@ class Loop:
         if not left or self._torn:
             return
         self._leaving = True
-        self._heed()
+        self.gate.heed()
         in_flight = [planned for planned in left if self._may_land(planned)]
         if in_flight:
             looks = self.world.workers.briefly(self._look, in_flight, seconds=LOOK_SECONDS)
@@ -132,8 +131,8 @@ class Loop:
             self.world.clock.sleep(0.01)
 
     def _may_land(self, planned: PlannedAgent) -> bool:
-        """Tell whether a write of an agent may have left; without an intent there is none."""
-        return planned.id in self._under_way and self.gate.has_intent(planned.id)
+        """Tell whether a write of an agent may have left; once the run has stopped none does."""
+        return planned.id in self._under_way and self.gate.has_left(planned.id)
 
     def _written_down(self) -> bool:
         """Tell whether nobody is in the middle of recording an outcome."""
@@ -164,12 +163,6 @@ class Loop:
         there = all(reached(state, change) for change in planned.changes)
         return reading if there else None
 
-    def _heed(self) -> None:
-        """Stop the run where a signal asked for it."""
-        code = self.world.stop()
-        if code is not None:
-            self.gate.stop("interrupted", code)
-
     def _one(self, planned: PlannedAgent) -> str:
         """Bring one agent to its outcome and return a line for the log."""
         with Held(self._crashed):
@@ -196,7 +189,7 @@ class Loop:
             self._tear(error)
 
     def _settle(self, planned: PlannedAgent) -> None:
-        self._heed()
+        self.gate.heed()
         if not self.gate.enter():
             self._record(planned, self._unstarted(planned, STOPPED))
             return

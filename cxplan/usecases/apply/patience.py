@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,19 +16,21 @@ from cxplan.core.live import (
     TenantLists,
     UnreadAgent,
 )
-from cxplan.ports import Tenant
+from cxplan.ports import Tenant, always
 from cxplan.usecases.apply.gate import Gate
 
 READ_AGAIN = 2
-"""More reads of one agent, each of four attempts, while the tenant fails writes too."""
+"""More reads of one agent, each of four attempts, where the tenant failed."""
+
+FAULTS = frozenset(
+    {"http.cut", "http.deadline", "http.proxy", "http.unavailable", "http.unreachable"}
+)
+"""Why a read fails that another one may not fail for; they count for the breaker like a write's."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatientTenant:
-    """``ports.Tenant``: an outage leaves no agent unread, and no write unknown, that it need not.
-
-    An agent that cannot be read while the tenant is well is none of the breaker's business.
-    """
+    """``ports.Tenant``: an outage leaves no agent unread and no write unknown that need not be."""
 
     tenant: Tenant
     gate: Gate
@@ -42,10 +45,13 @@ class PatientTenant:
         return self.tenant.connect(write=write)
 
     def agent(self, agent_id: AgentId) -> AgentReading:
-        """Read an agent, and read it again where its writes fail too and the run goes on."""
+        """Read an agent, and read it again where the tenant failed and the run goes on."""
         reading = self.tenant.agent(agent_id)
         for _ in range(READ_AGAIN):
-            if not isinstance(reading, UnreadAgent) or self.gate.well or not self.gate.goes_on():
+            if not isinstance(reading, UnreadAgent) or reading.code not in FAULTS:
+                break
+            self.gate.missed()
+            if not self.gate.goes_on():
                 break
             reading = self.tenant.agent(agent_id)
         return reading
@@ -58,9 +64,11 @@ class PatientTenant:
         """Do as the tenant."""
         return self.tenant.lists()
 
-    def write(self, change: Write, seen: ObservedAgent) -> Answer:
+    def write(
+        self, change: Write, seen: ObservedAgent, may_leave: Callable[[], bool] = always
+    ) -> Answer:
         """Do as the tenant."""
-        return self.tenant.write(change, seen)
+        return self.tenant.write(change, seen, may_leave)
 
     def publish(self, event: AvailabilityEvent, at: datetime) -> Answer:
         """Do as the tenant."""

@@ -134,7 +134,7 @@ def gate_of(world: ApplyWorld, request: ApplyRequest, run: Run, plan: Plan) -> G
 
     tolerance = request.tolerance
     most = None if tolerance is None else tolerance.of(len(plan.ready))
-    return Gate(world.clock, probe, run.record, most)
+    return Gate(world.clock, probe, run.record, world.stop, most)
 
 
 def executor_of(world: ApplyWorld, run: Run, gate: Gate, known: Known) -> Executor:

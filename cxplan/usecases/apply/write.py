@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from cxplan.core.answers import Answer, SkillWrite, Write
+from cxplan.core.answers import Answer, Failure, SkillWrite, Write
 from cxplan.core.checks import written
 from cxplan.core.diff import (
     DEFAULT_CONCURRENT,
@@ -150,7 +151,6 @@ class AgentWrite:
     def _intend(self) -> None:
         before, etag = state_of(self.seen), self.seen.etag
         fields = intent_fields(self._payload(), before, self.changes, etag, self.findings)
-        self.gate.intends(self.seen.id)
         try:
             self.run.record("agent.intent", fields)
         except EvidenceError as error:
@@ -158,11 +158,14 @@ class AgentWrite:
 
     def _send(self) -> Decision:
         try:
-            answer = self.world.tenant.write(self._payload(), self.seen)
+            may_leave = partial(self.gate.may_leave, self.seen.id)
+            answer = self.world.tenant.write(self._payload(), self.seen, may_leave)
         except TenantError as error:
             if not self.effort.attempts:
                 raise
             return StopRun(error.exit_code, error.problem.summary)
+        if answer.failure is Failure.WITHDRAWN:
+            return after_answer(answer, self.effort)
         self._answer = answer
         self.latencies.append(answer.latency_ms)
         self._seconds += answer.latency_ms / 1000
