@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cxplan.simulator.rules import Foreign, Rule
-from tests.cli.test_round import most_in_a_second
-from tests.faults.scene import ANY, agent, ids, scene, write
+from tests.faults.scene import ANY, Ran, agent, ids, scene, write
 
 Capture = pytest.CaptureFixture[str]
 REFUSED = Rule("PATCH", ANY, status=422)
@@ -66,7 +64,7 @@ def test_strict_and_nothing_written_is_stale(tmp_path: Path, capsys: Capture) ->
 
 # --- --max-failures ---------------------------------------------------------------------------
 
-LIMITS = [("1", 1), ("3", 3), ("10%", 2), ("1%", 1), ("100%", None)]
+LIMITS = [("1", 1), ("10%", 2), ("1%", 1), ("100%", None)]
 """Of 12 agents: a percentage is rounded up, and one is the least."""
 
 
@@ -74,14 +72,14 @@ LIMITS = [("1", 1), ("3", 3), ("10%", 2), ("1%", 1), ("100%", None)]
 def test_enough_failures_stop_the_run(
     tmp_path: Path, capsys: Capture, limit: str, most: int | None
 ) -> None:
-    with scene(tmp_path, capsys, REFUSED, agents=12, haste=40) as on:
+    with scene(tmp_path, capsys, REFUSED, agents=12, haste=10) as on:
         ran = on.apply("--max-failures", limit, *ONE_BY_ONE, code=5)
         counts = ran.bundle.counts
         if most is None:
             assert counts == {"rejected": 12, "deferred": 1}
             return
         assert f"{most} agents failed (--max-failures)" in ran.bundle.lines[-1]["stopped"]
-        assert most <= counts["rejected"] <= most + 8, "who was under way comes to an end"
+        assert most <= counts["rejected"] <= most + 1, "whose write has left comes to an end"
         assert counts["notAttempted"] == 12 - counts["rejected"]
         assert "Apply stopped: " in ran.done.out
 
@@ -101,35 +99,36 @@ def test_a_conflict_is_no_failure(tmp_path: Path, capsys: Capture) -> None:
 def test_writes_are_no_faster_than_asked(
     tmp_path: Path, capsys: Capture, rate: str, apart: int
 ) -> None:
-    with scene(tmp_path, capsys, agents=4, haste=5) as on:
+    with scene(tmp_path, capsys, agents=4, haste=2) as on:
         ran = on.apply("--max-rps", rate, code=0)
-        times = [p.at_ms for p in ran.log.patches]
-        assert all(later - earlier >= apart - 50 for earlier, later in pairwise(times))
-        assert times[-1] - times[0] >= 3 * apart - 50
+        assert lasted(ran) >= 3 * apart * 0.8
 
 
 def test_more_than_the_tenant_allows_is_cut_to_that(tmp_path: Path, capsys: Capture) -> None:
-    with scene(tmp_path, capsys, agents=8, haste=1) as on:
+    with scene(tmp_path, capsys, agents=6, haste=1) as on:
         ran = on.apply("--max-rps", "1000", code=0)
-        assert most_in_a_second([p.at_ms for p in ran.log.patches]) <= 5
+        assert lasted(ran) >= 5 * 200 * 0.8
+
+
+def lasted(ran: Ran) -> float:
+    """Milliseconds between the first and the last write, as they arrived."""
+    times = [p.at_ms for p in ran.log.patches]
+    return times[-1] - times[0]
 
 
 # --- what cannot be meant ---------------------------------------------------------------------
 
+UNMEANT = [
+    *(("--max-failures", text) for text in ("0", "-1", "0%", "101%", "1.5", "x", "", "%", "٣")),
+    *(("--max-rps", text) for text in ("0", "-1", "nan", "inf", "x", "")),
+]
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        *(("--max-failures", text) for text in ("0", "-1", "0%", "101%", "1.5", "x", "", "%", "٣")),
-        *(("--max-rps", text) for text in ("0", "-1", "nan", "inf", "x", "")),
-    ],
-    ids=lambda options: f"{options[0]} {options[1] or 'nothing'}",
-)
-def test_numbers_that_cannot_be_meant(
-    tmp_path: Path, capsys: Capture, options: tuple[str, str]
-) -> None:
+
+def test_numbers_that_cannot_be_meant(tmp_path: Path, capsys: Capture) -> None:
     with scene(tmp_path, capsys) as on:
-        done, log = on.refused(*options, code=3)
-        assert log.requests == ()
-        assert done.json["errors"][0]["code"] in {"usage", "usage.range"}
-        assert options[0] in done.json["errors"][0]["summary"]
+        for option, text in UNMEANT:
+            done, log = on.refused(option, text, code=3)
+            assert log.requests == ()
+            (error,) = done.json["errors"]
+            assert error["code"] in {"usage", "usage.range"}, text
+            assert option in error["summary"], text

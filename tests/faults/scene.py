@@ -52,6 +52,11 @@ def ids(rows: Sequence[tuple[Any, ...]]) -> list[str]:
     return [row[0] for row in rows]
 
 
+def nightly(*values: Any, id: str) -> Any:  # noqa: A002 - as pytest calls it
+    """A row that differs little from one beside it."""
+    return pytest.param(*values, id=id, marks=pytest.mark.nightly)
+
+
 def header(name: str, *values: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return ((name, values),)
 

@@ -17,7 +17,7 @@ from cxplan.simulator.options import Options
 from cxplan.simulator.rules import Moment, Rule
 from tests.bad.certificates import DAY, Authority, authority
 from tests.bad.conditions import MARK
-from tests.faults.scene import ANY, TOKEN, header, ids, scene, soon
+from tests.faults.scene import ANY, TOKEN, header, ids, nightly, scene, soon
 
 Capture = pytest.CaptureFixture[str]
 
@@ -111,7 +111,7 @@ LIVES: list[tuple[str, Any, bool]] = [
 def test_how_long_a_token_serves(tmp_path: Path, capsys: Capture, said: Any, renewed: bool) -> None:
     """Four writes, 100 s apart: where no life is stated it is 300 s, and a minute is left of it."""
     rule = Rule("POST", TOKEN, merge={"expires_in": said})
-    with scene(tmp_path, capsys, rule, agents=4, haste=100) as on:
+    with scene(tmp_path, capsys, rule, agents=4, haste=600) as on:
         ran = on.apply("--max-rps", "0.01", code=0)
         assert (ran.log.tokens > 1) is renewed
         assert [p.status for p in ran.log.patches] == [200] * 4
@@ -171,8 +171,14 @@ IMPOSTORS: list[tuple[str, Callable[[Authority], object], str]] = [
 """Each writes its certificate to a file, which a running server can be made to show."""
 
 
-@pytest.mark.parametrize("in_the_middle", [False, True], ids=["at the start", "in the middle"])
-@pytest.mark.parametrize(("make", "file"), [row[1:] for row in IMPOSTORS], ids=ids(IMPOSTORS))
+AT = [
+    *(pytest.param(*row[1:], False, id=f"{row[0]} at the start") for row in IMPOSTORS),
+    pytest.param(*IMPOSTORS[2][1:], True, id="F-37 expired in the middle"),
+    *(nightly(*row[1:], True, id=f"{row[0]} in the middle") for row in IMPOSTORS[:2]),
+]
+
+
+@pytest.mark.parametrize(("make", "file", "in_the_middle"), AT)
 def test_a_certificate_that_proves_nothing(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,

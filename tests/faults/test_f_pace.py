@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cxplan.simulator.rules import Moment, Rule
-from tests.cli.test_round import most_in_a_second
+from tests.cli.test_round import JITTER_MS, most_within
 from tests.faults.scene import ANY, Ran, agent, header, ids, scene, write
 
 Capture = pytest.CaptureFixture[str]
@@ -35,7 +34,7 @@ def silence_after(ran: Ran, status: int) -> float:
 
 def test_f_20_service_unavailable_pauses_the_tenant(tmp_path: Path, capsys: Capture) -> None:
     rule = Rule("PATCH", write(1), times=1, status=503, headers=header("Retry-After", "2"))
-    with scene(tmp_path, capsys, rule, haste=10) as on:
+    with scene(tmp_path, capsys, rule, haste=5) as on:
         ran = on.apply(*SLOW, code=0)
         assert silence_after(ran, 503) >= 2000
         first, second = ran.sent(1)
@@ -50,16 +49,16 @@ def test_f_20_service_unavailable_pauses_the_tenant(tmp_path: Path, capsys: Capt
 @pytest.mark.parametrize(
     "haste",
     [
-        pytest.param(20, id="F-21"),
+        pytest.param(5, id="F-21"),
         pytest.param(1, id="F-21 in real time", marks=pytest.mark.nightly),
     ],
 )
 def test_all_workers_pause(tmp_path: Path, capsys: Capture, haste: int) -> None:
-    with scene(tmp_path, capsys, busy(3, times=1), agents=8, haste=haste) as on:
+    with scene(tmp_path, capsys, busy(3, times=1), agents=5, haste=haste) as on:
         ran = on.apply(*SLOW, code=0)
         assert silence_after(ran, 429) >= 3000
-        assert ran.bundle.counts == {"applied": 8, "deferred": 1}
-        assert Counter(p.status for p in ran.log.patches) == {429: 1, 200: 8}
+        assert ran.bundle.counts == {"applied": 5, "deferred": 1}
+        assert Counter(p.status for p in ran.log.patches) == {429: 1, 200: 5}
         pause = ran.bundle.one("pace.pause")
         assert (pause["status"], pause["askedSeconds"], pause["inARow"]) == (429, 3, 1)
 
@@ -69,8 +68,8 @@ LONG = [("F-22 at once", 1, 10), ("F-22 after some", 3, 5)]
 
 @pytest.mark.parametrize(("first", "code"), [row[1:] for row in LONG], ids=ids(LONG))
 def test_a_pause_of_an_hour(tmp_path: Path, capsys: Capture, first: int, code: int) -> None:
-    with scene(tmp_path, capsys, busy(3600, first=first), agents=12, haste=10) as on:
-        ran = on.apply(*SLOW, code=code)
+    with scene(tmp_path, capsys, busy(3600, first=first), agents=12, haste=50) as on:
+        ran = on.apply("--max-rps", "0.05", code=code)
         assert len(ran.log.patches) == first
         assert "3600 seconds" in ran.bundle.lines[-1]["stopped"]
         assert "3600 seconds" in ran.done.out
@@ -93,8 +92,8 @@ def test_no_usable_time_to_wait(
     tmp_path: Path, capsys: Capture, sent: tuple[str, ...], kept: str | None
 ) -> None:
     rule = Rule("PATCH", ANY, times=1, status=429, headers=header("Retry-After", *sent))
-    with scene(tmp_path, capsys, rule) as on:
-        ran = on.apply("--max-rps", "0.7", code=0)
+    with scene(tmp_path, capsys, rule, agents=1) as on:
+        ran = on.apply(code=0)
         assert silence_after(ran, 429) >= 1000
         (refused,) = [a for a in ran.bundle.kind("agent.attempt") if a["status"] == 429]
         assert refused["headers"].get("retry-after") == kept
@@ -115,7 +114,7 @@ def test_f_64_one_in_ten_throttled_and_one_in_ten_lost(
         counts = ran.bundle.counts
         assert (counts["applied"] + counts["converged"], counts["converged"]) == (agents, len(lost))
         assert Counter(p.status for p in ran.log.patches)[429] >= len(throttled)
-        assert most_in_a_second([p.at_ms for p in ran.log.patches]) <= 5
+        assert most_within(1000 - JITTER_MS, [p.at_ms for p in ran.log.patches]) <= 5
         assert all(len(changes) == 1 for changes in ran.log.own.values())
         told = ran.bundle.kind("agent.attempt")
         assert len(told) == len(ran.log.patches)
@@ -123,12 +122,12 @@ def test_f_64_one_in_ten_throttled_and_one_in_ten_lost(
 
 
 def test_f_67_somebody_else_eats_the_quota(tmp_path: Path, capsys: Capture) -> None:
-    """Nothing but 429: after five minutes only those leave that were waiting for their turn."""
-    with scene(tmp_path, capsys, busy(30), agents=20, haste=400) as on:
+    """Nothing but 429: after five minutes nothing leaves any more."""
+    with scene(tmp_path, capsys, busy(30), agents=20, haste=200) as on:
         ran = on.apply(code=10)
         assert "five minutes" in ran.bundle.lines[-1]["stopped"]
         times = [p.at_ms for p in ran.log.patches]
-        assert 300_000 <= times[-1] - times[0] <= 300_000 + 9 * 40_000
+        assert 300_000 <= times[-1] - times[0] <= 300_000 + 4 * 40_000
         assert max(Counter(p.agent_id for p in ran.log.patches).values()) <= 4
         assert len(times) <= 24
         pauses = ran.bundle.kind("pace.pause")
@@ -139,10 +138,11 @@ def test_f_67_somebody_else_eats_the_quota(tmp_path: Path, capsys: Capture) -> N
 
 def test_f_67_the_rate_is_halved(tmp_path: Path, capsys: Capture) -> None:
     """Three in a row, and then the tenant answers again: half as fast from then on."""
-    with scene(tmp_path, capsys, busy(1, first=3, times=3), agents=8, haste=5) as on:
-        ran = on.apply(code=0)
-        gaps = [later.at_ms - earlier.at_ms for earlier, later in pairwise(ran.log.patches)]
-        assert all(gap >= 350 for gap in gaps[5:])
+    with scene(tmp_path, capsys, busy(1, first=3, times=3), agents=8, haste=10) as on:
+        ran = on.apply(*SLOW, code=0)
+        times = [p.at_ms for p in ran.log.patches]
+        assert len(times) == 11
+        assert times[-1] - times[5] >= 5 * 2000 * 0.8
         assert [p["inARow"] for p in ran.bundle.kind("pace.pause")] == [1, 2, 3]
         times = [line["at"] for line in ran.bundle.kind("agent.attempt")]
         assert times == sorted(times)

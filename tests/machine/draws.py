@@ -111,7 +111,12 @@ stormy = st.builds(
     bad_luck,
     st.lists(told, max_size=2).map(tuple),
 )
-calm = st.builds(Script, st.lists(timed, max_size=3).map(tuple))
+calm = st.builds(
+    Script,
+    st.lists(timed, max_size=3).map(tuple),
+    st.just(()),
+    st.one_of(st.just(()), st.tuples(told)),
+)
 """The wire and the tenant do what they should; people don't."""
 
 again = st.sampled_from((0, 1, 1, 2))
@@ -128,12 +133,23 @@ unseen = st.builds(
 
 scripts = st.one_of(calm, calm, stormy, stormy, straggling, unseen)
 while_planning = st.builds(Script, st.lists(in_between, max_size=2).map(tuple))
-before_the_end = ("send", "done", "agent.attempt<", "agent.attempt>", "agent.outcome<")
-deadly = ("read", "send", "done", "told", *(f"{k}{s}" for k in RECORDS for s in "<>"))
-deaths = st.tuples(
-    st.one_of(st.sampled_from(deadly), st.sampled_from(before_the_end)), nth, st.just(Kill())
+in_flight = st.sampled_from(("send", "send", "done", "agent.attempt<", "agent.attempt>"))
+deadly = ("read", "told", "agent.outcome<", *(f"{k}{s}" for k in RECORDS for s in "<>"))
+deaths = st.tuples(st.one_of(st.sampled_from(deadly), in_flight), nth, st.just(Kill()))
+before_a_crash = st.builds(dying, scripts, deaths)
+with_a_write_open = st.builds(
+    dying,
+    st.builds(Script, st.just(()), st.one_of(st.just(()), st.tuples(late), st.tuples(faults))),
+    st.tuples(in_flight, st.sampled_from((0, 0, 0, 1)), st.just(Kill())),
 )
-resumptions = st.one_of(scripts, scripts, st.builds(dying, scripts, deaths))
+gone_on_with = st.builds(
+    Script,
+    st.lists(st.one_of(arrivals, timed), max_size=2).map(tuple),
+    st.one_of(st.tuples(refusals), st.lists(faults, max_size=2).map(tuple)),
+)
+resumptions = st.one_of(
+    gone_on_with, gone_on_with, gone_on_with, scripts, st.builds(dying, gone_on_with, deaths)
+)
 recoveries = st.builds(
     Script,
     st.lists(st.one_of(st.tuples(moments, nth, while_reading), in_between, deaths), max_size=3).map(

@@ -29,7 +29,7 @@ from tests.core.make import NOW, block, declarations, member, team
 from tests.machine import draws
 from tests.machine.engine import RIGHT, Bench, Engine
 from tests.machine.laws import Broken, check_changes, check_claims, check_order, check_told
-from tests.machine.script import Deliver, Edit, Kill, Replan, Script, Wait, interfere
+from tests.machine.script import Deliver, Edit, Replan, Script, Wait, interfere
 from tests.machine.world import Shape, World
 
 Want = tuple[AgentId, SkillName | None, Any]
@@ -115,13 +115,20 @@ class ApplyMachine(RuleBasedStateMachine):
         self._plan_and_apply(wants, (), script)
 
     @precondition(lambda self: self.bench.books.unsealed is None)
+    @rule(wants=st.lists(draws.wants, min_size=1, max_size=4), script=draws.before_a_crash)
+    def crash(self, wants: list[Want], script: Script) -> None:
+        self._plan_and_apply(wants, (), script)
+
+    @precondition(lambda self: self.bench.books.unsealed is None)
     @rule(
         wants=st.lists(draws.wants, min_size=1, max_size=4),
-        script=draws.scripts,
-        death=draws.deaths,
+        script=draws.with_a_write_open,
+        resumption=draws.resumptions,
     )
-    def crash(self, wants: list[Want], script: Script, death: tuple[str, int, Kill]) -> None:
-        self._plan_and_apply(wants, (), draws.dying(script, death))
+    def crash_and_resume(self, wants: list[Want], script: Script, resumption: Script) -> None:
+        self._plan_and_apply(wants, (), script)
+        if self.bench.books.unsealed is not None:
+            self.resume(resumption)
 
     def _want(self, wants: Iterable[Want]) -> None:
         for want in wants:
