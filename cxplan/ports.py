@@ -190,6 +190,7 @@ class Ledger(Protocol):
         """Make the run's folder with the plan and the signed opening in it, all on disk.
 
         Raises:
+            UnapprovedError: the ledger is another tenant's.
             EvidenceError: it could not be written; no PATCH may leave.
         """
 
@@ -265,18 +266,24 @@ class LeavableWorkers(Workers, Protocol):
 
 
 class Memory(Protocol):
-    """What the sealed runs of a ledger say of themselves, unverified."""
+    """What the sealed runs of a ledger say of themselves, unverified.
 
-    def last_values(self) -> History:
+    ``tenant`` is the name that the files declare: what another tenant's runs wrote says nothing
+    of it.
+    """
+
+    def last_values(self, tenant: str) -> History:
         """Return what a run last wrote or confirmed of each value; nothing for no ledger.
 
         Raises:
+            UnapprovedError: the ledger is another tenant's.
             EvidenceError: the ledger or a journal in it cannot be read.
         """
 
-    def past(self) -> Past:
+    def past(self, tenant: str) -> Past:
         """Return when each agent was last as the files wanted it, and what was deferred since.
 
         Raises:
+            UnapprovedError: the ledger is another tenant's.
             EvidenceError: the ledger or a journal in it cannot be read.
         """

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cxplan.audit import disk
 from cxplan.audit.folders import Listing, Name, folder_error, names_in
 from cxplan.audit.records import LINE_LIMIT, RECORDS_LIMIT
-from cxplan.audit.refusal import Refused, unreadable_evidence
+from cxplan.audit.refusal import Refused, refuse_foreign, unreadable_evidence
 from cxplan.core.canonical import StrictJsonError, parse_json
 from cxplan.core.due import START, Past, past_of
 from cxplan.core.history import CONFIRMING, OUTCOME, Confirmed, History, confirmed, history_of
@@ -39,25 +40,27 @@ class LedgerMemory:
         """Keep the folder; nothing is read yet."""
         self._root = root
 
-    def last_values(self) -> History:
+    def last_values(self, tenant: str) -> History:
         """Return the last value of everything that a sealed run wrote or confirmed.
 
         A ledger that does not exist holds none.
 
         Raises:
+            UnapprovedError: a run of the ledger was made for another tenant.
             EvidenceError: the folder or a run's journal cannot be read.
         """
-        return history_of(self._outcomes())
+        return history_of(self._outcomes(tenant))
 
-    def past(self) -> Past:
+    def past(self, tenant: str) -> Past:
         """Return when each agent was last as the files wanted it, and what was deferred since.
 
         Raises:
+            UnapprovedError: a run of the ledger was made for another tenant.
             EvidenceError: the folder or a run's journal cannot be read.
         """
         try:
             return past_of(
-                _read(root, name, _settling)
+                _read(root, name, partial(_settling, tenant))
                 for root, names in self._ledger()
                 for name in names.sealed
             )
@@ -85,10 +88,10 @@ class LedgerMemory:
             for name in names.sealed
         )
 
-    def _outcomes(self) -> Iterator[Confirmed]:
+    def _outcomes(self, tenant: str) -> Iterator[Confirmed]:
         for root, names in self._ledger():
             for name in names.sealed:
-                yield from _read(root, name, _Outcomes())
+                yield from _read(root, name, _Outcomes(tenant))
 
     def _ledger(self) -> Iterator[tuple[int, Listing]]:
         """Yield the open folder and the names in it, once; nothing where there is no folder."""
@@ -131,12 +134,13 @@ def _lines(fd: int, place: str) -> Iterator[bytes]:
 class _Outcomes:
     """Reads the outcomes of one run that wrote or confirmed something."""
 
+    tenant: str
     rollback: str | None = None
     """The run that this one took back, as its first line says."""
 
     def __call__(self, line: bytes, run_id: str, place: str) -> Confirmed | None:
         if _START in _formed(line, place):
-            found = _parsed(line, place).get("rollback")
+            found = _started(line, self.tenant, place).get("rollback")
             self.rollback = found if isinstance(found, str) else None
             return None
         if _OUTCOME not in line or not any(word in line for word in _CONFIRMING):
@@ -147,10 +151,18 @@ class _Outcomes:
             raise Refused("audit.record", place, str(error)) from None
 
 
-def _settling(line: bytes, _run_id: str, place: str) -> Mapping[str, Any] | None:
+def _settling(tenant: str, line: bytes, _run_id: str, place: str) -> Mapping[str, Any] | None:
     """Return a line that says whom a run looked at, or how an agent ended."""
-    _formed(line, place)
-    return _parsed(line, place) if _START in line or _OUTCOME in line else None
+    if _START in _formed(line, place):
+        return _started(line, tenant, place)
+    return _parsed(line, place) if _OUTCOME in line else None
+
+
+def _started(line: bytes, tenant: str, place: str) -> Mapping[str, Any]:
+    """Return the first line of a run, which is refused where it is another tenant's."""
+    found = _parsed(line, place)
+    refuse_foreign(str(found.get("tenant", tenant)), tenant, place)
+    return found
 
 
 def _formed(line: bytes, place: str) -> bytes:

@@ -13,7 +13,7 @@ from cxplan.audit.folders import Listing, choose, folder_error, names_in, run_of
 from cxplan.audit.history import LedgerMemory
 from cxplan.audit.keys import SigningKey
 from cxplan.audit.reading import read_story
-from cxplan.audit.refusal import shown
+from cxplan.audit.refusal import refuse_foreign, shown
 from cxplan.audit.reopen import CutBundle, reopened
 from cxplan.audit.review import Trust, review
 from cxplan.audit.schema import Digest, Place
@@ -136,12 +136,13 @@ class FileLedger:
 
         Raises:
             EvidenceError: it could not be written, or the newest bundle cannot be read.
-            UnapprovedError: the plan has expired by now, or the key cannot sign.
+            UnapprovedError: the ledger is another tenant's, the plan has expired by now, or the
+                key cannot sign.
         """
         if self._held is None or self._run is not None:
             raise RuntimeError("a run begins under the ledger's lock, and once")
         key = self._signing_key()
-        predicate = said_at_opening(opening, self._next_place(self._held))
+        predicate = said_at_opening(opening, self._next_place(self._held, opening.tenant))
         self._run = begun(self._held, contents(predicate, plan, key), key, self._clock)
         return self._run
 
@@ -179,9 +180,11 @@ class FileLedger:
         self._run = found
         return found
 
-    def _next_place(self, root: int) -> Place:
+    def _next_place(self, root: int, tenant: str) -> Place:
         for name in names_in(root).sealed[-1:]:
-            newest = read_sealed(root, name).head
+            sealed = read_sealed(root, name)
+            refuse_foreign(sealed.statement.predicate.target.tenant, tenant, name.folder)
+            newest = sealed.head
             previous = Digest(sha256=newest.sha256)
             return Place(id=newest.ledger_id, sequence=newest.sequence + 1, previous=previous)
         return Place(id=self._ids.new(), sequence=1, previous=None)

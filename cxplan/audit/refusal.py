@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cxplan.core.errors import EvidenceError
+from cxplan.core.errors import EvidenceError, UnapprovedError
 from cxplan.core.evidence import VerifyFailure
 
 SHOWN = 80
@@ -26,6 +26,21 @@ def unreadable_evidence(subject: str, refused: Refused) -> EvidenceError:
         address=failure.place,
         hint="Run `cxplan audit verify`; it says everything that is wrong with the ledger.",
     )
+
+
+def refuse_foreign(theirs: str, ours: str, place: str) -> None:
+    """Refuse the ledger of a tenant called ``theirs`` where the files declare ``ours``.
+
+    Raises:
+        UnapprovedError: they differ.
+    """
+    if theirs != ours:
+        raise UnapprovedError(
+            f"This ledger is of the tenant {shown(theirs)}; the files declare {shown(ours)}.",
+            code="audit.tenant",
+            address=place,
+            hint="Give the ledger of this tenant with --audit; each tenant has one of its own.",
+        )
 
 
 def shown(text: str) -> str:

@@ -212,6 +212,7 @@ def start_fields(
 ) -> dict[str, Any]:
     """Return the first line of a run: what it was made from and what its clocks said."""
     return {
+        "tenant": plan.tenant.name,
         "commit": plan.source.commit,
         "filesDigest": plan.source.digest,
         "plannedAt": utc_text(plan.evaluated_at),

@@ -32,10 +32,11 @@ def find_drift(world: DriftWorld, declarations: Declarations, at: datetime) -> D
     """Read every declared agent and compare it with the files at ``at`` and with the ledger.
 
     Raises:
+        UnapprovedError: the ledger is another tenant's.
         EvidenceError: the ledger cannot be read; nothing is asked of the tenant then.
         TenantError: the tenant cannot be reached or refuses.
     """
-    history = world.memory.last_values()
+    history = world.memory.last_values(declarations.tenant)
     desired = resolve(declarations).at(at)
     names = {skill.id: skill.name for skill in declarations.skills.values()}
     judge = judge_for(declarations, at, TenantLists(), needs_etag=False)

@@ -13,7 +13,7 @@ import pytest
 
 from cxplan.audit.history import LedgerMemory
 from cxplan.core.canonical import signed_form
-from cxplan.core.errors import EvidenceError
+from cxplan.core.errors import EvidenceError, UnapprovedError
 from cxplan.core.history import TakenBack
 from cxplan.core.ids import AgentId
 from tests.audit.samples import uuid
@@ -52,14 +52,14 @@ def bundle(ledger: Path, number: int, *lines: bytes, suffix: str = "") -> Path:
 def values(ledger: Path) -> dict[str, tuple[object, str]]:
     return {
         f"{agent}/{last.path}": (last.value, last.run_id)
-        for agent, found in LedgerMemory(ledger).last_values().items()
+        for agent, found in LedgerMemory(ledger).last_values("acme").items()
         for last in found.values()
     }
 
 
 def test_a_ledger_that_is_not_there_remembers_nothing(tmp_path: Path) -> None:
     memory = LedgerMemory(tmp_path / "audit")
-    assert memory.last_values() == {}
+    assert memory.last_values("acme") == {}
     assert memory.open_runs() == ()
 
 
@@ -89,6 +89,17 @@ def test_a_run_that_is_not_sealed_is_named_and_does_not_count(tmp_path: Path) ->
     (tmp_path / "notes").mkdir()
     assert values(tmp_path) == {"agent-0001/skills/chat/level": (3, uuid(1))}
     assert LedgerMemory(tmp_path).open_runs() == (left.name,)
+
+
+def test_what_another_tenants_run_wrote_is_no_base(tmp_path: Path) -> None:
+    bundle(tmp_path, 1, outcome(3))
+    bundle(tmp_path, 2, line({"kind": "run.start", "tenant": "other\x1b"}))
+    memory = LedgerMemory(tmp_path)
+    for read in (memory.last_values, memory.past):
+        with pytest.raises(UnapprovedError) as caught:
+            read("acme")
+        assert caught.value.problem.code == "audit.tenant"
+        assert "other\\u{001B}" in caught.value.problem.summary
 
 
 def cut(path: Path) -> None:
@@ -131,7 +142,7 @@ def test_what_cannot_be_read_ends_with_a_place_and_what_to_do(
     folder = bundle(tmp_path, 2, outcome(4))
     spoil(folder / "records.jsonl")
     with pytest.raises(EvidenceError) as caught:
-        LedgerMemory(tmp_path).last_values()
+        LedgerMemory(tmp_path).last_values("acme")
     problem = caught.value.problem
     assert problem.code == code
     assert problem.address == f"{folder.name}/records.jsonl{place}"
@@ -159,7 +170,7 @@ def test_a_value_of_a_rollback_says_what_it_took_away(tmp_path: Path) -> None:
     sealed(tmp_path, 1, begun(1), outcome(3))
     sealed(tmp_path, 2, begun(2, uuid(1)), outcome(5))
     sealed(tmp_path, 3, begun(3), outcome(7, agentId="agent-0002"))
-    history = LedgerMemory(tmp_path).last_values()
+    history = LedgerMemory(tmp_path).last_values("acme")
     (last,), (other,) = (tuple(values.values()) for _, values in sorted(history.items()))
     assert (last.value, last.run_id, last.declared) == (5, uuid(2), False)
     assert last.taken_back == TakenBack(uuid(1), 5)
@@ -167,12 +178,12 @@ def test_a_value_of_a_rollback_says_what_it_took_away(tmp_path: Path) -> None:
 
 
 def test_what_runs_have_settled_is_read_from_the_sealed_ones(tmp_path: Path) -> None:
-    assert LedgerMemory(tmp_path / "audit").past().empty
+    assert LedgerMemory(tmp_path / "audit").past("acme").empty
     sealed(tmp_path, 1, begun(1), outcome(3))
     sealed(tmp_path, 2, begun(2), outcome(3, "deferred", agentId="agent-0002"))
     sealed(tmp_path, 3, begun(3, uuid(1)), outcome(5))
     bundle(tmp_path, 4, outcome(3), suffix=".open")
-    past = LedgerMemory(tmp_path).past()
+    past = LedgerMemory(tmp_path).past("acme")
     first, second = (past.since(AgentId(f"agent-000{number}")) for number in (1, 2))
     assert first.base is not None
     assert second.base is not None
@@ -194,14 +205,14 @@ def test_nothing_is_due_by_a_journal_that_cannot_be_read(
 ) -> None:
     sealed(tmp_path, 1, spoiled)
     with pytest.raises(EvidenceError) as caught:
-        LedgerMemory(tmp_path).past()
+        LedgerMemory(tmp_path).past("acme")
     assert caught.value.problem.code == code
 
 
 def test_a_ledger_that_is_no_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "audit").write_text("")
     with pytest.raises(EvidenceError) as caught:
-        LedgerMemory(tmp_path / "audit").last_values()
+        LedgerMemory(tmp_path / "audit").last_values("acme")
     assert caught.value.problem.code == "audit.folder"
 
 

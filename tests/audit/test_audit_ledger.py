@@ -104,6 +104,15 @@ def test_plan_is_applied_once_a_sealed_run_holds_an_intent(ledger: FileLedger) -
     assert ledger.applied("never") is None
 
 
+def test_another_tenants_run_does_not_go_in(ledger: FileLedger, root: Path) -> None:
+    carry_out(ledger, 1)
+    before = sorted(root.iterdir())
+    with ledger.lock(plan_id="p"), pytest.raises(UnapprovedError) as caught:
+        ledger.begin(replace(opening(2), tenant="other"), plan_bytes(2))
+    assert caught.value.problem.code == "audit.tenant"
+    assert sorted(root.iterdir()) == before
+
+
 @pytest.mark.parametrize("damage", ["cut", "gone", "another's"])
 def test_nothing_goes_on_after_a_bundle_that_cannot_be_read(
     damage: str, ledger: FileLedger, root: Path

@@ -214,11 +214,13 @@ class Remembered:
 
     mode: str
 
-    def last_values(self) -> History:
+    def last_values(self, tenant: str) -> History:
+        del tenant
         last = LastValue(self.mode, "run", NOW, "workMode")
         return {AgentId("id-a"): {ValueKey(None, "workMode"): last}}
 
-    def past(self) -> Past:
+    def past(self, tenant: str) -> Past:
+        del tenant
         return Past()
 
 

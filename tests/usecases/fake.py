@@ -265,10 +265,12 @@ class FakeMemory:
     history: History
     settled: Past = field(default_factory=Past)
 
-    def last_values(self) -> History:
+    def last_values(self, tenant: str) -> History:
+        del tenant
         return self.history
 
-    def past(self) -> Past:
+    def past(self, tenant: str) -> Past:
+        del tenant
         return self.settled
 
 

@@ -74,13 +74,13 @@ def make_rollback(world: World, request: PlanRequest, declarations: Declarations
 
 def _made(world: World, request: PlanRequest, declarations: Declarations) -> Planned:
     created = world.clock.now().replace(microsecond=0)
-    past = world.memory.past() if request.scope.only_due else None
+    past = world.memory.past(declarations.tenant) if request.scope.only_due else None
     question = question_of(request, request.at or created, declarations, past)
     identity = world.tenant.connect(write=False)
     if request.back is not None:
         request.back.refuse_other(identity)
     lists = world.tenant.lists()
-    history = world.memory.last_values()
+    history = world.memory.last_values(declarations.tenant)
     planner = _planner(world, question, lists, history)
     gathered = _Gathered(len(planner.rules))
     world.progress.start("Reading agents", len(question.read))
