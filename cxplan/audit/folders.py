@@ -13,8 +13,8 @@ from pathlib import PurePath
 
 from cxplan.audit import disk
 from cxplan.audit.refusal import shown
-from cxplan.audit.schema import UUID
 from cxplan.core.errors import EvidenceError, InvalidError
+from cxplan.core.ids import UUID
 
 OPEN_SUFFIX = ".open"
 _NAME = re.compile(rf"(\d{{6,9}})-({UUID})", re.ASCII)

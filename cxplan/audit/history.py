@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from cxplan.audit import disk
 from cxplan.audit.folders import Listing, Name, folder_error, names_in
-from cxplan.audit.records import LINE_LIMIT, RECORDS_LIMIT
+from cxplan.audit.limits import LINE_LIMIT, RECORDS_LIMIT
 from cxplan.audit.refusal import Refused, refuse_foreign, unreadable_evidence
 from cxplan.core.canonical import StrictJsonError, parse_json
 from cxplan.core.due import START, Past, past_of

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cxplan.audit import disk
-from cxplan.audit.records import LINE_LIMIT, OWN, RECORDS_LIMIT, Walk
+from cxplan.audit.limits import LINE_LIMIT, RECORDS_LIMIT
+from cxplan.audit.records import OWN, Walk
 from cxplan.audit.refusal import Refused
 from cxplan.core.canonical import signed_form
 from cxplan.core.errors import EvidenceError

@@ -8,7 +8,8 @@ from typing import Any
 
 from cxplan.audit import disk
 from cxplan.audit.folders import Name, choose, folder_error, names_in, run_of, ways_on
-from cxplan.audit.records import RECORDS_LIMIT, read_line
+from cxplan.audit.limits import RECORDS_LIMIT
+from cxplan.audit.records import read_line
 from cxplan.audit.refusal import Refused, unreadable_evidence
 from cxplan.audit.sealed import read_sealed
 from cxplan.core.canonical import parse_json

@@ -21,16 +21,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cxplan.audit.limits import LINE_LIMIT
 from cxplan.audit.refusal import Refused, shown
 from cxplan.audit.schema import Records
 from cxplan.core.canonical import StrictJsonError, parse_json, sha256_hex, signed_form
 from cxplan.core.instant import parse_utc
-
-RECORDS_LIMIT = 256 * 1024 * 1024
-"""Bytes of a journal at most."""
-
-LINE_LIMIT = 2 * 1024 * 1024
-"""Bytes of one line at most, without its newline."""
 
 START, END = "run.start", "run.end"
 INTENT, OUTCOME = "agent.intent", "agent.outcome"

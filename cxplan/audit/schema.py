@@ -18,12 +18,12 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from cxplan.core.ids import UUID
 from cxplan.core.instant import parse_utc
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 SEAL_TYPE: Final = "https://cxplan.dev/attestations/apply/v1"
 OPEN_TYPE: Final = "https://cxplan.dev/attestations/apply-open/v1"
-UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 MAX_SEQUENCE = 999_999_999
 
 

@@ -55,8 +55,9 @@ from itertools import islice
 from cxplan.audit import disk, envelope
 from cxplan.audit.folders import Name
 from cxplan.audit.keys import PublicKey
+from cxplan.audit.limits import LINE_LIMIT, RECORDS_LIMIT
 from cxplan.audit.planned import PLAN_LIMIT, agents_of, refuse_expired
-from cxplan.audit.records import LINE_LIMIT, RECORDS_LIMIT, Record, Walk
+from cxplan.audit.records import Record, Walk
 from cxplan.audit.refusal import Refused, shown
 from cxplan.audit.schema import OpenStatement, Records, SealStatement, Subject
 from cxplan.audit.statement import (

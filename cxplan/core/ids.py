@@ -23,3 +23,6 @@ SCHEDULED = WorkModeName("scheduled")
 
 OFF = 0
 """The level of a skill that is assigned but switched off."""
+
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+"""What the id of a run looks like, as a regular expression."""

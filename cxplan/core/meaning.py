@@ -108,7 +108,7 @@ def agent_meaning(agent: DesiredAgent) -> list[Any]:
 
 def _agent_form(agent: DesiredAgent) -> bytes:
     """Return the RFC 8785 form of ``agent_meaning``, from parts that are the same for many."""
-    own = canonical([agent.id, agent.key]).removesuffix(b"]")
+    own = b"[%s,%s" % (canonical(agent.id), canonical(agent.key))
     shared = _form(agent.team), _form(_mode(agent))
     skills = b",".join([_form(_values(skill)) for skill in agent.skills])
     exclusive = b"false" if agent.exclusive is None else b"true"

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from cxplan.audit.journal import Journal
-from cxplan.audit.records import LINE_LIMIT, Walk
+from cxplan.audit.limits import LINE_LIMIT
+from cxplan.audit.records import Walk
 from cxplan.core.canonical import sha256_hex
 from cxplan.core.errors import EvidenceError, Exit
 from tests.audit.samples import FakeClock, files_end_at
