@@ -22,6 +22,7 @@ from cxplan.core.strictness import (
     WITHOUT_SKILL,
     Allowance,
 )
+from cxplan.core.wording import count_of
 
 EXAMPLES = 3
 
@@ -150,7 +151,7 @@ def _agents_changed(
     """Count agents; work modes that only follow the shift are counted apart and not limited."""
     counted = [a for a in affected if not a.only_follows]
     worst = sorted(counted, key=lambda a: (-len(a.changes), a.key))
-    examples = tuple(f"{a.key}: {len(a.changes)} changes" for a in worst[:EXAMPLES])
+    examples = tuple(f"{a.key}: {count_of(len(a.changes), 'change')}" for a in worst[:EXAMPLES])
     numbers = (
         ("managedAgents", basis.managed_agents),
         ("unread", basis.unread),
@@ -205,7 +206,8 @@ def _coverage(covered: Covered) -> GuardFinding:
         examples = [_interval_text(interval) for interval in under[:EXAMPLES]]
     if counted.unreadable:
         shown = ", ".join(counted.unreadable[:EXAMPLES])
-        examples.append(f"{len(counted.unreadable)} schedules unreadable, such as of {shown}")
+        many = count_of(len(counted.unreadable), "schedule")
+        examples.append(f"{many} unreadable, such as of {shown}")
     return GuardFinding(
         COVERAGE,
         verdict,
@@ -269,10 +271,11 @@ def _faults(override: Override, rules: OverrideRules, at: datetime) -> Iterator[
     if over >= timedelta(0):
         most = rules.deny_when_expired_days
         if most is not None and over > timedelta(days=most):
-            yield f"over since {utc_text(override.end)}, more than {most} days; delete its file"
+            since, days = utc_text(override.end), count_of(most, "day")
+            yield f"over since {since}, more than {days}; delete its file"
         return
     if override.end - override.start > timedelta(days=rules.max_days):
-        yield f"lasts longer than {rules.max_days} days"
+        yield f"lasts longer than {count_of(rules.max_days, 'day')}"
     missing = [name for name in rules.require if not getattr(override, name)]
     if missing:
         yield f"names no {' and no '.join(missing)}"

@@ -87,11 +87,6 @@ def attempt(
     return judge(value), value
 
 
-def counted(number: int, noun: str) -> str:
-    """Return ``1 agent`` or ``2 agents``, thousands separated."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 @dataclass(frozen=True, slots=True)
 class Health:
     """Everything that was looked at, in the order to show it."""

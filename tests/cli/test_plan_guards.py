@@ -254,7 +254,7 @@ def test_who_has_no_shift_is_not_counted_and_who_cannot_be_read_is_told(
         assert [(i["before"], i["after"]) for i in found["intervals"]] == [(1, 1)]
         assert found["basis"]["unreadable"] == 1
         assert found["verdict"] == "warn"
-        assert "1 schedules unreadable, such as of three" in shown(on)
+        assert "1 schedule unreadable, such as of three" in shown(on)
 
 
 # --- freezes ----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cxplan.core.errors import AuthError, CxplanError, Exit, UnavailableError
-from cxplan.core.health import Check, State, attempt, bad, counted, good, not_checked, warning
+from cxplan.core.health import Check, State, attempt, bad, good, not_checked, warning
 from cxplan.core.ids import AgentId
 from cxplan.core.live import (
     AgentReading,
@@ -18,6 +18,7 @@ from cxplan.core.live import (
 )
 from cxplan.core.model import Declarations
 from cxplan.core.resolve import resolve
+from cxplan.core.wording import count_of
 from cxplan.ports import Tenant
 from cxplan.usecases.doctor.world import DoctorWorld
 
@@ -94,8 +95,8 @@ def _reads(tenant: Tenant, declarations: Declarations | None) -> Iterator[Check]
 
 
 def _lists(lists: TenantLists) -> Check:
-    skills = "no list of skills" if lists.skills is None else counted(len(lists.skills), "skill")
-    modes = "no list of work modes" if lists.modes is None else counted(len(lists.modes), "mode")
+    skills = "no list of skills" if lists.skills is None else count_of(len(lists.skills), "skill")
+    modes = "no list of work modes" if lists.modes is None else count_of(len(lists.modes), "mode")
     return good("read.lists", f"The tenant has {skills} and {modes}.")
 
 
@@ -109,7 +110,7 @@ def _agent(reading: AgentReading) -> Check:
             )
             return bad("read.agent", error)
         case ObservedAgent():
-            held = counted(len(reading.skills), "skill")
+            held = count_of(len(reading.skills), "skill")
             return good("read.agent", f"{reading.id} is read with {held} and a strong ETag.")
         case MissingAgent():
             return warning(
@@ -135,4 +136,4 @@ def _schedule(agent: AgentId, reading: ScheduleReading) -> Check:
     if isinstance(reading, UnreadableSchedule):
         code, _, reason = reading.reason.partition(": ")
         return bad("read.schedule", _unread(code, reason))
-    return good("read.schedule", f"{agent} has {counted(len(reading.shifts), 'shift')} planned.")
+    return good("read.schedule", f"{agent} has {count_of(len(reading.shifts), 'shift')} planned.")
