@@ -48,6 +48,19 @@ SENTENCES = {
     "http.unreachable": "The tenant could not be reached",
 }
 
+CERTIFICATE_FAULTS = {
+    9: "it is not valid yet",
+    10: "it has expired",
+    18: "it is signed by itself",
+    19: "the authority at the end of its chain is not trusted",
+    20: "its issuer is not trusted",
+    21: "its issuer is not trusted",
+    23: "it was revoked",
+    62: "it is for another host",
+    64: "it is for another address",
+}
+"""Why a certificate proves nothing, by OpenSSL's code (X509_V_ERR_ in openssl/x509_vfy.h)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

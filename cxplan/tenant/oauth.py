@@ -156,7 +156,7 @@ class Tokens:
 
     def _unanswered(self, outcome: Outcome, trouble: Trouble) -> TenantError:
         if isinstance(outcome, Broken) and outcome.failure is Failure.CERTIFICATE:
-            return refused_certificate(self._site)
+            return refused_certificate(self._site, trouble)
         kind = UnavailableError if trouble.code in _PASSING else AuthError
         return kind(
             f"No token from {self._site.address}: {trouble.reason}",
@@ -165,11 +165,10 @@ class Tokens:
         )
 
 
-def refused_certificate(site: Site) -> AuthError:
+def refused_certificate(site: Site, why: Trouble) -> AuthError:
     """Return the error of a certificate that does not prove ``site`` to be who it says."""
     return AuthError(
-        f"The certificate of {site.address} was refused: expired, for another host, or signed by "
-        "nobody that is trusted.",
+        f"The certificate of {site.address} was refused: {why.reason}.",
         code="http.tls",
         hint="Check the address; where your own authority signs, give its file by --ca-bundle.",
     )

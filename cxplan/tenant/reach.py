@@ -47,8 +47,8 @@ def reach(
         case Reply(headers=headers, latency=latency):
             date = _instant(single(headers, "date"))
             return Arrival(site.origin, answered - timedelta(seconds=latency / 2), date)
-        case Broken(failure=Failure.CERTIFICATE):
-            raise refused_certificate(site)
+        case Broken(failure=Failure.CERTIFICATE, trouble=trouble):
+            raise refused_certificate(site, trouble)
         case Broken(trouble=trouble):
             raise UnavailableError(
                 f"{site.origin} cannot be reached: {_words(trouble)}",

@@ -99,7 +99,7 @@ class Reads:
     def _give_up(self, outcome: Outcome, trouble: Trouble) -> NoReturn:
         if isinstance(outcome, Broken):
             if outcome.failure is Failure.CERTIFICATE:
-                raise refused_certificate(self._site)
+                raise refused_certificate(self._site, trouble)
             if outcome.failure is Failure.NOT_SENT and not self._reached:
                 raise UnavailableError(
                     f"{self._site.address} cannot be reached: {trouble.reason}",

@@ -1,8 +1,7 @@
-"""One exchange with a tenant: the only module that knows requests and urllib3.
+"""One exchange with a tenant: with ``foreign`` the only module that knows requests and urllib3.
 
 Bounded in seconds and bytes, never redirected, never taught by the environment. Every foreign
-exception ends here: it becomes a value of class names only, since its text, its request and its
-response can hold the token.
+exception ends here as a value.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from typing import Any
 import requests
 import requests.adapters
 import urllib3.exceptions as wire
-from requests import exceptions as request
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool
@@ -30,8 +28,17 @@ from cxplan.core.errors import InvalidError
 from cxplan.ports import Clock
 from cxplan.tenant.connection import Connection, Limits, Site
 from cxplan.tenant.flight import Flight, TimedResponse, hung_up
+from cxplan.tenant.foreign import FOREIGN, translate
 from cxplan.tenant.headers import refused_framing
-from cxplan.tenant.messages import SENTENCES, Broken, Call, Headers, Outcome, Reply, Trouble
+from cxplan.tenant.messages import (
+    SENTENCES,
+    Broken,
+    Call,
+    Headers,
+    Outcome,
+    Reply,
+    Trouble,
+)
 from cxplan.tenant.pacing import Pacer, Unsent
 from cxplan.version import __version__
 
@@ -41,83 +48,6 @@ _FIXED_HEADERS = {
     "Accept-Encoding": "identity",
     "User-Agent": f"cxplan/{__version__}",
 }
-
-TRANSLATIONS: Mapping[type[BaseException], str] = {
-    request.RequestException: "http.protocol",
-    request.HTTPError: "http.protocol",
-    request.InvalidJSONError: "http.protocol",
-    request.JSONDecodeError: "http.protocol",
-    request.InvalidHeader: "http.protocol",
-    request.RetryError: "http.protocol",
-    request.StreamConsumedError: "http.protocol",
-    request.UnrewindableBodyError: "http.protocol",
-    request.ConnectionError: "http.cut",
-    request.ChunkedEncodingError: "http.cut",
-    request.ContentDecodingError: "http.encoding",
-    request.ProxyError: "http.proxy",
-    request.SSLError: "http.tls",
-    request.Timeout: "http.deadline",
-    request.ReadTimeout: "http.deadline",
-    request.ConnectTimeout: "http.unreachable",
-    request.TooManyRedirects: "http.redirect",
-    request.URLRequired: "http.bad_url",
-    request.MissingSchema: "http.bad_url",
-    request.InvalidSchema: "http.bad_url",
-    request.InvalidURL: "http.bad_url",
-    request.InvalidProxyURL: "http.bad_url",
-    wire.HTTPError: "http.protocol",
-    wire.LocationValueError: "http.bad_url",
-    wire.SSLError: "http.tls",
-    wire.ProxyError: "http.proxy",
-    wire.DecodeError: "http.encoding",
-    wire.TimeoutError: "http.deadline",
-    wire.ConnectTimeoutError: "http.unreachable",
-    wire.ProtocolError: "http.cut",
-    wire.IncompleteRead: "http.cut",
-    wire.InvalidChunkLength: "http.protocol",
-    http.client.HTTPException: "http.protocol",
-    http.client.IncompleteRead: "http.cut",
-    http.client.RemoteDisconnected: "http.cut",
-    ssl.SSLError: "http.tls",
-    ssl.SSLEOFError: "http.cut",
-    TimeoutError: "http.deadline",
-    OSError: "http.cut",
-    ValueError: "http.protocol",
-}
-"""What each foreign exception means, by its nearest class. A wrapper says less than its cause."""
-
-_FOREIGN = (
-    request.RequestException,
-    wire.HTTPError,
-    http.client.HTTPException,
-    OSError,
-    ValueError,
-)
-
-
-def translate(error: BaseException, *, sent: bool) -> tuple[Failure, Trouble]:
-    """Return what a foreign exception means, told by types only.
-
-    ``sent`` says whether any of the request was handed to the connection: unless it is False,
-    the tenant may have acted.
-    """
-    cause = _innermost(error)
-    code = next(TRANSLATIONS[kind] for kind in type(cause).__mro__ if kind in TRANSLATIONS)
-    trouble = Trouble(code, f"{SENTENCES[code]} ({type(cause).__name__}).")
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Failure.CERTIFICATE, Trouble(code, "The certificate was refused.")
-    return (Failure.LOST if sent else Failure.NOT_SENT), trouble
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """Unwrap what requests and urllib3 wrap; a proxy's failure stays one."""
-    while not isinstance(error, wire.ProxyError):
-        inner = getattr(error, "reason", None)
-        wrapped = [a for a in (*error.args, inner) if isinstance(a, BaseException)]
-        if not wrapped:
-            break
-        error = wrapped[-1]
-    return error
 
 
 class PlainConnection(HTTPConnection):
@@ -259,7 +189,7 @@ class Http:
             )
         except Unsent as unsent:
             return unsent.outcome
-        except _FOREIGN as error:
+        except FOREIGN as error:
             return Broken(*translate(error, sent=flight.sent), flight.latency)
         try:
             return _received(response.raw, flight, self._limits.body)
@@ -325,7 +255,7 @@ def _received(raw: BaseHTTPResponse, flight: Flight, limit: int) -> Outcome:
     body: bytes | Trouble
     try:
         body = _body(raw, headers, limit)
-    except _FOREIGN as error:
+    except FOREIGN as error:
         _, body = translate(error, sent=True)
     if isinstance(body, Trouble):
         return Reply(raw.status, headers, b"", body, flight.latency)

@@ -163,10 +163,20 @@ def test_f_61_the_token_of_another_tenant(tmp_path: Path, capsys: Capture) -> No
         assert [r.path for r in log.requests] == [TOKEN]
 
 
-IMPOSTORS: list[tuple[str, Callable[[Authority], object], str]] = [
-    ("F-37 self-signed", Authority.self_signed, "nobody.pem"),
-    ("F-37 wrong host", lambda by: by.server("other", DNSName("tenant.example")), "other.pem"),
-    ("F-37 expired", lambda by: by.server("old", until=datetime.now(UTC) - DAY), "old.pem"),
+IMPOSTORS: list[tuple[str, Callable[[Authority], object], str, str]] = [
+    ("F-37 self-signed", Authority.self_signed, "nobody.pem", "signed by itself"),
+    (
+        "F-37 wrong host",
+        lambda by: by.server("other", DNSName("tenant.example")),
+        "other.pem",
+        "for another",
+    ),
+    (
+        "F-37 expired",
+        lambda by: by.server("old", until=datetime.now(UTC) - DAY),
+        "old.pem",
+        "expired",
+    ),
 ]
 """Each writes its certificate to a file, which a running server can be made to show."""
 
@@ -178,13 +188,14 @@ AT = [
 ]
 
 
-@pytest.mark.parametrize(("make", "file", "in_the_middle"), AT)
+@pytest.mark.parametrize(("make", "file", "why", "in_the_middle"), AT)
 def test_a_certificate_that_proves_nothing(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     capsys: Capture,
     make: Callable[[Authority], object],
     file: str,
+    why: str,
     in_the_middle: bool,
 ) -> None:
     by = authority(tmp_path_factory.mktemp("authority"))
@@ -201,6 +212,7 @@ def test_a_certificate_that_proves_nothing(
             replace()
             done, log = on.refused(code=7)
             assert done.codes() == ["http.tls"]
+            assert why in done.json["errors"][0]["summary"]
             assert log.requests == ()
             return
         with soon(lambda: len(on.world.events()) == 1, replace):
@@ -209,5 +221,5 @@ def test_a_certificate_that_proves_nothing(
         assert ran.bundle.counts["applied"] == 1
         told = [line["detail"] or "" for line in ran.bundle.kind("agent.attempt")]
         told += [line["unread"] or "" for line in ran.bundle.kind("read.back")]
-        assert [text for text in told if "certificate" in text]
+        assert [text for text in told if why in text]
         assert (ran.done.code == 11) is (ran.bundle.counts["unknown"] > 0)

@@ -26,8 +26,8 @@ from cxplan.core.answers import Failure, SkillWrite, Write
 from cxplan.core.errors import AuthError, UnavailableError
 from cxplan.core.ids import SkillId, WorkModeId
 from cxplan.core.live import ObservedAgent
+from cxplan.tenant.foreign import TRANSLATIONS, translate
 from cxplan.tenant.messages import SENTENCES
-from cxplan.tenant.session import TRANSLATIONS, translate
 from tests.tenant.server import Asked, ScriptedServer, answer
 from tests.tenant.stage import (
     AGENT,
@@ -206,15 +206,15 @@ def test_a_tenant_with_a_trusted_certificate_is_read_and_written(authority: Auth
 
 
 @pytest.mark.parametrize(
-    ("host", "days", "trusted"),
+    ("host", "days", "trusted", "why"),
     [
-        pytest.param("127.0.0.1", 30, False, id="E02"),
-        pytest.param("10.9.8.7", 30, True, id="E03"),
-        pytest.param("127.0.0.1", -1, True, id="expired"),
+        pytest.param("127.0.0.1", 30, False, "its issuer is not trusted", id="E02"),
+        pytest.param("10.9.8.7", 30, True, "it is for another address", id="E03"),
+        pytest.param("127.0.0.1", -1, True, "it has expired", id="expired"),
     ],
 )
 def test_a_certificate_that_proves_nothing_is_refused(
-    authority: Authority, host: str, days: int, trusted: bool
+    authority: Authority, host: str, days: int, trusted: bool, why: str
 ) -> None:
     with over_tls(authority.server(host, days)) as server:
         bundle = str(authority.bundle) if trusted else None
@@ -223,9 +223,11 @@ def test_a_certificate_that_proves_nothing_is_refused(
                 with pytest.raises(AuthError) as caught:
                     ask(AGENT)
                 assert caught.value.problem.code == "http.tls"
+                assert caught.value.problem.summary.endswith(f" was refused: {why}.")
                 assert "--ca-bundle" in str(caught.value.problem.hint)
             reply = here.tenant.write(CHANGE, seen())
             assert (reply.status, reply.failure) == (None, Failure.CERTIFICATE)
+            assert reply.detail == f"http.tls: {why}"
         token_url = f"{server.url}/oauth/token"
         with stage(token_url=token_url, ca_bundle=bundle) as here:
             with pytest.raises(AuthError) as caught:
