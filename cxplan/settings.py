@@ -129,8 +129,16 @@ def variable(option: str) -> str:
 
 
 def _value(name: str, options: Mapping[str, object], environ: Mapping[str, str]) -> object:
+    """Return what was given; an empty variable is what CI makes of one that is not set."""
     given = options.get(name)
-    return environ.get(variable(name)) if given is None else given
+    if given == "":
+        flag = "--" + name.replace("_", "-")
+        raise InvalidError(
+            f"{flag} is given and empty.",
+            code="usage",
+            hint="Give a value, or leave the option out; perhaps a variable is not set.",
+        )
+    return (environ.get(variable(name)) or None) if given is None else given
 
 
 def _flag(name: str, value: object) -> bool:

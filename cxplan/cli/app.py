@@ -47,7 +47,7 @@ LAZY = {
     "plan": ("cxplan.cli.planning", "Show what would change, checked against shifts and limits."),
     "recover": ("cxplan.cli.recovering", "Find out how a cut-off run ended, and seal it."),
     "rollback": ("cxplan.cli.rolling", "Plan the way back from a run."),
-    "show": ("cxplan.cli.planning", "Show a plan or a snapshot, offline."),
+    "show": ("cxplan.cli.planning", "Show a plan, a snapshot or the bundle of a run, offline."),
     "simulate": ("cxplan.cli.simulating", "Stand in for a tenant, on this machine only."),
     "snapshot": ("cxplan.cli.snapshotting", "Read the live state of the agents into a file."),
     "validate": ("cxplan.cli.planning", "Read the desired state and report every error."),

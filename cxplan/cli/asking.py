@@ -75,6 +75,11 @@ def _base(session: Session, folder: str, declarations: Declarations) -> Declarat
     """Return the files before a change; what is wrong with them is said to be there."""
     from cxplan.wiring import edges
 
+    if not folder:
+        raise InvalidError(
+            "--base is given and empty.",
+            hint="Give the folder of the other revision; perhaps a variable is not set.",
+        )
     settings = replace(session.settings, desired=session.settings.path(folder))
     try:
         base = edges.read_declarations(settings, edges.desired_source(settings))
@@ -159,9 +164,9 @@ def instant(flag: str, text: str) -> datetime:
 
     try:
         return parse_instant(text)
-    except ValueError:
+    except ValueError as error:
         raise InvalidError(
-            f"{flag} takes a time with an offset, not {text!r}.",
+            f"{flag} takes a time with an offset, not {text!r}: {error}.",
             hint=f"Write for example {flag} 2026-11-26T08:00:00-05:00.",
         ) from None
 
@@ -209,6 +214,6 @@ def _lines(flag: str, path: Path) -> list[str]:
     if len(data) > MOST_BYTES:
         raise InvalidError(f"{flag}: {path} is over {MOST_BYTES >> 20} MiB.", hint="Shorten it.")
     try:
-        return data.decode("utf-8").splitlines()
+        return data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise InvalidError(f"{flag}: {path} is not UTF-8.", hint=hint) from None

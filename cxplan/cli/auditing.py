@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from cxplan.cli.options import group
 from cxplan.cli.session import Result, Session
 from cxplan.core.errors import UnapprovedError
+
+if TYPE_CHECKING:
+    from cxplan.settings import Settings
 
 
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
@@ -61,10 +66,15 @@ def show(session: Session, run: str) -> Result:
 
     RUN is a run's uuid, a unique beginning of it, or its folder.
     """
+    return told(session, session.settings, run)
+
+
+def told(session: Session, settings: Settings, run: str) -> Result:
+    """Return what a run of the ledger of ``settings`` did."""
     from cxplan.views.story_text import story_document, story_text
     from cxplan.wiring import evidence
 
-    story = evidence.ledger(session.settings).story(run)
+    story = evidence.ledger(settings).story(run)
     text = story_text(story, session.paint)
     return Result(text=text, members=story_document(story), kind="cxplan/audit-show")
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from cxplan.cli.options import command
 from cxplan.cli.session import Result, Session
-from cxplan.core.errors import InvalidError
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 @click.argument("agent")
@@ -29,17 +23,18 @@ def explain(session: Session, agent: str, at: str | None, live: bool) -> Result:
     AGENT is a member's key or its id. Take the line out that a value names, and the value
     changes. Without --live only the files are read.
     """
+    from cxplan.cli.asking import instant
     from cxplan.usecases.explain import ExplainWorld, explain_agent
     from cxplan.views.explain_text import explain_document, explain_text
     from cxplan.wiring import edges, system
 
-    instant = None if at is None else _instant(at)
+    judged_at = None if at is None else instant("--at", at)
     settings = session.settings
     source = edges.desired_source(settings)
     declarations = edges.read_declarations(settings, source)
     tenant = edges.tenant(settings, session.environ) if live else None
     world = ExplainWorld(source, system.SystemClock(), tenant)
-    told = explain_agent(world, declarations, agent, instant)
+    told = explain_agent(world, declarations, agent, judged_at)
     return Result(
         told.exit,
         explain_text(told.explanation, told.live, declarations.levels, session.paint),
@@ -47,18 +42,6 @@ def explain(session: Session, agent: str, at: str | None, live: bool) -> Result:
         "cxplan/explain",
         told.problems,
     )
-
-
-def _instant(text: str) -> datetime:
-    from cxplan.core.instant import parse_instant
-
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise InvalidError(
-            f"--at is no instant: {error}.",
-            hint="Write it such as 2026-11-26T08:00:00-05:00 or 2026-11-26T13:00:00Z.",
-        ) from None
 
 
 COMMANDS = {"explain": command("explain", explain)}

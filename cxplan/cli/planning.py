@@ -9,7 +9,7 @@ import click
 
 from cxplan.cli.options import command
 from cxplan.cli.session import Result, Session
-from cxplan.core.errors import Exit
+from cxplan.core.errors import Exit, InvalidError
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cxplan.cli.asking import Asked
     from cxplan.core.model import Declarations
     from cxplan.core.plan import Plan
+    from cxplan.usecases.plan import PlanRequest, Question
 
 
 def validate(session: Session) -> Result:
@@ -69,26 +70,28 @@ def plan(
     skill:NAME, a comma for "or", or @FILE with one a line.
     """
     from cxplan.cli.asking import Asked, duration
-    from cxplan.files.regular import refuse_odd
-    from cxplan.usecases.plan import plan_exit
+    from cxplan.usecases.plan import plan_exit, question_of
 
     settings = session.settings
     if out is not None:
-        refuse_odd(settings.path(out))
+        _refuse_out(settings.path(out), settings.path(snapshot) if snapshot else None)
     span = None if timeline is None else duration("--timeline", timeline)
-    made, declarations = _made(session, Asked(**asked), snapshot)
+    made, request, declarations = _made(session, Asked(**asked), snapshot)
     if out is not None:
         _write(settings.path(out), made)
     result = shown(session, made, plan_exit(made, detailed=detailed_exitcode), summary=summary)
     if span is not None:
-        result = _with_timeline(session, result, made, declarations, span)
+        question = question_of(request, made.evaluated_at, declarations, None)
+        result = _with_timeline(session, result, made, question, span)
     if out is None:
         return result
     return replace(result, after=written(made, out))
 
 
-def _made(session: Session, asked: Asked, snapshot: str | None) -> tuple[Plan, Declarations]:
-    """Return the plan, made with the tenant or a snapshot of it, and the files it is made of."""
+def _made(
+    session: Session, asked: Asked, snapshot: str | None
+) -> tuple[Plan, PlanRequest, Declarations]:
+    """Return the plan, made with the tenant or a snapshot of it, what was asked, and the files."""
     from cxplan.cli.asking import plan_request
     from cxplan.cli.progress import StderrProgress
     from cxplan.usecases.plan import make_plan
@@ -107,7 +110,24 @@ def _made(session: Session, asked: Asked, snapshot: str | None) -> tuple[Plan, D
         taken = edges.snapshot(settings.path(snapshot), declarations)
         request = replace(request, snapshot_taken=taken.header.taken_at)
         world = verbs.offline_world(source, taken, progress, memory)
-    return make_plan(world, request, declarations), declarations
+    return make_plan(world, request, declarations), request, declarations
+
+
+def _refuse_out(path: Path, snapshot: Path | None) -> None:
+    """Refuse a plan file that cannot be one, before anything is asked of the tenant.
+
+    Raises:
+        InvalidError: no regular file can be there, or it is the snapshot that is planned against.
+    """
+    from cxplan.files.regular import refuse_odd
+
+    refuse_odd(path)
+    if snapshot is not None and path.exists() and snapshot.exists() and path.samefile(snapshot):
+        raise InvalidError(
+            f"-o {path.name} is the snapshot itself; the plan would take its place.",
+            code="path.type",
+            hint="Write the plan to another file.",
+        )
 
 
 def _write(path: Path, made: Plan) -> None:
@@ -125,13 +145,12 @@ def written(made: Plan, out: str) -> str:
 
 
 def _with_timeline(
-    session: Session, result: Result, made: Plan, declarations: Declarations, span: timedelta
+    session: Session, result: Result, made: Plan, question: Question, span: timedelta
 ) -> Result:
-    from cxplan.core.resolve import resolve
     from cxplan.core.timeline import timeline
     from cxplan.views.timeline_text import timeline_document, timeline_text
 
-    events = timeline(resolve(declarations), made, span)
+    events = timeline(question.resolved, question.choices, made, span)
     text = f"{result.text}\n{timeline_text(made, events, span, session.paint)}"
     members = dict(result.members) | {"timeline": timeline_document(events)}
     return replace(result, text=text, members=members)
@@ -139,12 +158,15 @@ def _with_timeline(
 
 @click.argument("file")
 def show(session: Session, file: str) -> Result:
-    """Show a plan or a snapshot, offline."""
-    from cxplan.cli import snapshotting
+    """Show a plan, a snapshot or the bundle of a run, offline."""
+    from cxplan.cli import auditing, snapshotting
     from cxplan.planfile.files import read_plan
     from cxplan.snapshots.file import is_snapshot
 
     path = session.settings.path(file)
+    if path.is_dir():
+        bundle = path.resolve()
+        return auditing.told(session, replace(session.settings, audit=bundle.parent), bundle.name)
     if is_snapshot(path):
         return snapshotting.shown(session, path)
     made, _ = read_plan(path)

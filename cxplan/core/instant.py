@@ -9,7 +9,7 @@ LONGEST_DURATION = timedelta(days=366)
 
 _WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
 _GIVEN = re.compile(
-    r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
+    r"2\d{3}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
     r"(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)?",
     re.ASCII,
 )
@@ -62,12 +62,12 @@ def parse_instant(text: str) -> datetime:
     """
     form = _GIVEN.fullmatch(text)
     if form is None:
-        raise ValueError("it is not a date, T, a time and an offset")
+        raise ValueError("it is not a date from the year 2000 on, T, a time and an offset")
     if form.group(1) is None:
         raise ValueError("it has no offset from UTC")
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise ValueError("there is no such day") from None
 
 

@@ -81,6 +81,23 @@ def choices(scope: Scope, declarations: Declarations) -> Mapping[AgentId, Choice
     return found
 
 
+def refuse_nobody(scope: Scope, chosen: Mapping[AgentId, Choice]) -> None:
+    """Refuse expressions that together choose nobody: an empty plan would look like a good one.
+
+    Raises:
+        InvalidError: they do.
+    """
+    if (scope.only or scope.exclude) and not chosen:
+        flags = " and ".join(
+            flag for flag, given in (("--only", scope.only), ("--exclude", scope.exclude)) if given
+        )
+        raise InvalidError(
+            f"{flags} choose nobody.",
+            code="scope.nobody",
+            hint="--only given twice means and, a comma means or; --exclude takes away from both.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Sets:
     """An expression by kinds: a file of choices may name as many agents as there are."""
@@ -195,6 +212,8 @@ def _atom(flag: str, text: str, known: _Known) -> Atom:
 
 
 def _meant(flag: str, kind: str, name: str, known: _Known) -> str:
+    if any(each.startswith(f"{name},") for each in known.names[kind]):
+        return f"A name with a comma goes into a file, for {flag} @FILE."
     if kind == "agent" and name in known.keys:
         return f"That is the id of {known.keys[name]}; write {flag} 'agent:{known.keys[name]}'."
     near = get_close_matches(name, sorted(known.names[kind]), 3)

@@ -32,11 +32,13 @@ def _limit(default: Limit | None) -> Reader:
         found = _LIMIT.read(sheet, keys, value)
         if found is None or None in found.values():
             return None
-        if found.get("orAtLeast", 0) > found.get("atMost", _MAX_COUNT):
+        least, most = found.get("orAtLeast", 0), found.get("atMost", base.at_most)
+        if least > most:
+            usual = "" if "atMost" in found else "'s default"
             sheet.fault(
                 "schema.range",
                 (*keys, "orAtLeast"),
-                f"{found['orAtLeast']} is over atMost ({found['atMost']}), so it never counts.",
+                f"{least} is over atMost{usual} ({most}), so it never counts.",
                 "Write a smaller number, or a greater atMost.",
             )
         return Limit(

@@ -227,3 +227,10 @@ def test_two_freezes_of_one_name_are_both_named(tmp_path: Path) -> None:
     assert (problem.code, str(problem.origin)) == ("schema.duplicate", "guards.yaml:4:14")
     assert problem.hint is not None
     assert problem.hint.endswith("The other is at guards.yaml:3:14.")
+
+
+def test_a_limit_that_the_usual_bound_overrules_is_an_error(tmp_path: Path) -> None:
+    files = {**tree(), "guards.yaml": b"guards: {maxAgentsChanged: {orAtLeast: 2000}}\n"}
+    (problem,) = problems(write(tmp_path, files))
+    assert problem.code == "schema.range"
+    assert "2000 is over atMost's default (1000)" in problem.summary

@@ -13,7 +13,7 @@ from cxplan.core.model import Declarations, DesiredAgent
 from cxplan.core.resolve import Resolved, resolve
 from cxplan.core.rollback import stranger
 from cxplan.core.rules import GuardSettings
-from cxplan.core.scope import EVERYTHING, Choice, choices
+from cxplan.core.scope import EVERYTHING, Choice, choices, refuse_nobody
 from cxplan.core.strictness import refuse_unarmed, stricter
 from cxplan.usecases.plan.world import PlanRequest
 
@@ -61,7 +61,8 @@ def question_of(
     """Return what is asked; ``past`` is given where only what is due is asked for.
 
     Raises:
-        InvalidError: an allowed guard denies nothing as it is set.
+        InvalidError: an allowed guard denies nothing as it is set, or expressions that together
+            choose nobody.
     """
     resolved = resolve(declarations)
     base = resolve(request.base) if request.base else None
@@ -71,6 +72,7 @@ def question_of(
         watched |= protected(request.base)
     refuse_unarmed(request.allowed, settings, any_protected=bool(watched))
     chosen = choices(request.scope, declarations)
+    refuse_nobody(request.scope, chosen)
     if request.scope.this_change and base is not None:
         chosen = _kept(chosen, _moved(resolved.at(at), base.at(at)))
     if past is not None:
