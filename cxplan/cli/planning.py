@@ -164,7 +164,7 @@ def show(session: Session, file: str) -> Result:
     from cxplan.snapshots.file import is_snapshot
 
     path = session.settings.path(file)
-    if path.is_dir():
+    if (path / "plan.json").is_file():
         bundle = path.resolve()
         return auditing.told(session, replace(session.settings, audit=bundle.parent), bundle.name)
     if is_snapshot(path):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cxplan.core.coverage import Count, Interval, failing, thin
-from cxplan.core.diff import AgentState, Change, Op
+from cxplan.core.diff import CONCURRENT, LEVEL, AgentState, Change, Op
 from cxplan.core.findings import GuardFinding, GuardVerdict
 from cxplan.core.instant import utc_text
 from cxplan.core.model import LayerKind, Override
@@ -44,6 +44,7 @@ class Basis:
     managed_agents: int
     managed_assignments: int
     unread: int
+    """How many agents could not be read, of all who were asked for, outside the scope too."""
     protected: int = 0
     """How many of the managed agents are protected."""
     coverage: tuple[Covered, ...] = ()
@@ -86,8 +87,14 @@ class Affected:
 
     @property
     def only_overrides(self) -> bool:
-        """Whether nothing changes but what an override begins or has ended."""
-        return all(_by_override(change) for change in self.changes)
+        """Whether nothing changes but what an override begins or has ended.
+
+        The concurrency of a skill that comes new goes with its level, whatever line names it.
+        """
+        new = [change for change in self.changes if change.op is Op.ADD]
+        given = {c.skill_id for c in new if c.part == LEVEL and _by_override(c)}
+        along = [c for c in new if c.part == CONCURRENT and c.skill_id in given]
+        return all(_by_override(change) or change in along for change in self.changes)
 
 
 def _by_override(change: Change) -> bool:
@@ -116,7 +123,7 @@ def _findings(
     yield _skills_removed(settings.max_skills_removed, affected, basis)
     yield _without_skill(settings, affected, basis)
     for covered in basis.coverage:
-        yield _coverage(covered)
+        yield _coverage(covered, basis.unread)
     if basis.protected:
         yield _protected(affected, basis)
     if settings.freeze:
@@ -185,8 +192,11 @@ def _without_skill(
 # --- who stays on the line ------------------------------------------------------------------
 
 
-def _coverage(covered: Covered) -> GuardFinding:
-    """Deny where an interval is lowered and left under the minimum; thin ones are only told."""
+def _coverage(covered: Covered, unread: int) -> GuardFinding:
+    """Deny where an interval is lowered and left under the minimum; thin ones are only told.
+
+    Whoever could not be read is in no count, and told too.
+    """
     counted, minimum = covered.counted, covered.minimum
     bad = sorted(failing(counted, minimum), key=lambda i: (i.after, i.start))
     under = thin(counted, minimum)
@@ -194,30 +204,37 @@ def _coverage(covered: Covered) -> GuardFinding:
     numbers: tuple[tuple[str, int], ...] = (
         ("unreadable", len(counted.unreadable)),
         ("thinBefore", len(under)),
+        ("unread", unread),
     )
     if covered.level is not None:
         numbers += (("levelAtLeast", covered.level),)
-    verdict = GuardVerdict.PASS
+    verdict, uncounted = GuardVerdict.PASS, tuple(_uncounted(counted, unread))
     examples = [_interval_text(interval) for interval in bad[:EXAMPLES]]
     if bad:
         verdict = GuardVerdict.DENY
-    elif under or counted.unreadable:
+    elif under or uncounted:
         verdict = GuardVerdict.WARN
         examples = [_interval_text(interval) for interval in under[:EXAMPLES]]
-    if counted.unreadable:
-        shown = ", ".join(counted.unreadable[:EXAMPLES])
-        many = count_of(len(counted.unreadable), "schedule")
-        examples.append(f"{many} unreadable, such as of {shown}")
     return GuardFinding(
         COVERAGE,
         verdict,
         bad[0].after if bad else lowest,
         minimum,
         tuple(sorted(numbers)),
-        tuple(examples),
+        (*examples, *uncounted),
         covered.skill,
         counted.intervals,
     )
+
+
+def _uncounted(counted: Count, unread: int) -> Iterator[str]:
+    """Yield who is in no count, and may count."""
+    if counted.unreadable:
+        shown = ", ".join(counted.unreadable[:EXAMPLES])
+        many = count_of(len(counted.unreadable), "schedule")
+        yield f"{many} unreadable, such as of {shown}"
+    if unread:
+        yield f"{count_of(unread, 'agent')} unread and not counted"
 
 
 def _interval_text(interval: Interval) -> str:

@@ -57,6 +57,8 @@ class LastValue:
     """Whether a line of the files asked for it; not so for a default, nor after a rollback."""
     taken_back: TakenBack | None = None
     """What stood there, where the run was a rollback."""
+    file: str | None = None
+    """The file whose line asked for it; None for a default."""
 
 
 History = Mapping[AgentId, Mapping[ValueKey, LastValue]]
@@ -107,11 +109,13 @@ class _Writer:
         after = change["after"]
         if not fits(key, after):
             raise ValueError("a change names no value that an agent has")
-        declared, taken = change["because"] is not None, None
+        because, taken = change["because"], None
+        declared = because is not None
+        file = _shared(_text(because["file"])) if declared else None
         if self.rollback is not None:
             declared, taken = False, TakenBack(self.rollback, change["before"])
         path = _shared(path)
-        return key, LastValue(after, self.run_id, self.at, path, self.there, declared, taken)
+        return key, LastValue(after, self.run_id, self.at, path, self.there, declared, taken, file)
 
 
 def fits(key: ValueKey, after: object) -> bool:

@@ -68,6 +68,22 @@ class PlannedAgent:
             found.append(self.holds_until)
         return min(found, default=None)
 
+    @property
+    def defers_until(self) -> datetime | None:
+        """When all that defers it is over; None where nothing does, or for no time that is known.
+
+        Something else may be wanted of it by then: see ``holds_until``.
+        """
+        found = [f.until for f in self.checks if f.verdict is Verdict.DEFER]
+        known = [until for until in found if until is not None]
+        return max(known) if known and len(known) == len(found) else None
+
+    @property
+    def deferred_until(self) -> datetime | None:
+        """``defers_until``, and None where what is wanted now does not hold until then."""
+        until, holds = self.defers_until, self.holds_until
+        return None if until and holds and holds <= until else until
+
 
 @dataclass(frozen=True, slots=True)
 class Released:
@@ -193,12 +209,12 @@ class Plan:
         return Counter(finding.verdict for agent in self.agents for finding in agent.checks)
 
 
-def first_boundary(agents: Iterable[PlannedAgent], overrides: datetime | None) -> datetime | None:
+def first_boundary(agents: Iterable[PlannedAgent], turn: datetime | None) -> datetime | None:
     """Return when a plan of ``agents`` reads differently first.
 
-    ``overrides`` is the first instant at which an override makes any value another one.
+    ``turn`` is the first instant at which an override or a shift makes any value another one.
     """
-    found = [agent.until for agent in agents] + [overrides]
+    found = [agent.until for agent in agents] + [turn]
     return min((until for until in found if until is not None), default=None)
 
 

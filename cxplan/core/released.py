@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cxplan.core.diff import CONCURRENT, LEVEL, WORK_MODE, AgentState, Value
 from cxplan.core.history import LastValue, ValueKey
-from cxplan.core.ids import OFF, SCHEDULED, SkillId, SkillName
+from cxplan.core.ids import OFF, SCHEDULED, AgentId, SkillId, SkillName
 from cxplan.core.model import DesiredAgent, DesiredMode
 from cxplan.core.plan import Released
 
@@ -60,6 +60,24 @@ def _written(live: AgentState, former: Former) -> dict[ValueKey, _By]:
             if value_of(live, key) == value:
                 found[key] = (found.get(key, _NOBODY)[0], override)
     return found
+
+
+def left_behind(
+    agent_id: AgentId,
+    base: DesiredAgent | None,
+    written: Mapping[ValueKey, LastValue],
+    names: Mapping[SkillId, SkillName],
+) -> Iterator[Released]:
+    """Yield the values of an agent that the files do not name any more, by skill and part.
+
+    Each comes once: with its run where one wrote it, else as the files before a change wanted it.
+    """
+    wanted = {} if base is None else declared(base)
+    last = {key: found for key, found in written.items() if found.declared}
+    who = None if base is None else base.key
+    for key in sorted(wanted.keys() | last.keys(), key=lambda key: key.order):
+        value, run = (last[key].value, last[key].run_id) if key in last else (wanted[key], None)
+        yield Released(agent_id, who, None, path_of(key, names), value, run)
 
 
 def _swept(desired: DesiredAgent, key: ValueKey) -> bool:

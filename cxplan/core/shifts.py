@@ -27,7 +27,7 @@ be longer than 24 h. Shifts that only touch stay two.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cxplan.core.findings import Finding, Verdict
@@ -107,6 +107,30 @@ def follow_shift(rules: ShiftRules, schedule: ScheduleReading) -> Followed:
     unknown = CatalogueMode(WorkModeName(active.work_mode), active.work_mode, Category.UNAVAILABLE)
     mode = rules.modes.get(active.work_mode, unknown)
     return Followed(mode, Finding("shift.scheduled", Verdict.OK), active.end)
+
+
+def next_turn(
+    rules: ShiftRules, schedule: ScheduleReading, live: WorkModeId | None
+) -> datetime | None:
+    """Return the first start or end of a shift from which on following asks something else.
+
+    That is of an agent whose work mode is ``live``, and later than ``rules.at``.
+    """
+    if isinstance(schedule, UnreadableSchedule):
+        return None
+    edges = {edge for shift in schedule.shifts for edge in (shift.start, shift.end)}
+    now = _asked(rules, schedule, live)
+    later = (edge for edge in sorted(edges) if edge > rules.at)
+    return next((e for e in later if _asked(replace(rules, at=e), schedule, live) != now), None)
+
+
+def _asked(
+    rules: ShiftRules, schedule: ScheduleReading, live: WorkModeId | None
+) -> tuple[Verdict, WorkModeId | None]:
+    """Return what following finds, and the mode that it would change ``live`` to."""
+    followed = follow_shift(rules, schedule)
+    mode = followed.mode.id if followed.mode else None
+    return followed.finding.verdict, None if mode == live else mode
 
 
 def _active(rules: ShiftRules, shifts: Iterable[Shift]) -> Shift | None:

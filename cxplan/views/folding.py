@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from cxplan.core.diff import Change
 from cxplan.core.findings import Finding, Verdict
@@ -30,7 +31,7 @@ class Group:
         return len(self.agents) > 1
 
 
-_Key = tuple[Status, str, bool, tuple[Change, ...], tuple[Finding, ...]]
+_Key = tuple[Status, str, bool, tuple[Change, ...], tuple[Finding, ...], datetime | None]
 
 
 def fold(agents: Iterable[PlannedAgent]) -> tuple[Group, ...]:
@@ -49,4 +50,5 @@ def fold(agents: Iterable[PlannedAgent]) -> tuple[Group, ...]:
 
 def _key(agent: PlannedAgent) -> _Key:
     told = tuple(finding for finding in agent.checks if finding.verdict is not Verdict.OK)
-    return (agent.status, agent.team, agent.protected, agent.changes, told)
+    holds = agent.holds_until if agent.status is Status.DEFERRED else None
+    return (agent.status, agent.team, agent.protected, agent.changes, told, holds)

@@ -69,9 +69,7 @@ def _group(plan: Plan, group: Group, paint: Paint) -> Iterator[str]:
     agent = group.first
     sign, one, many = _HEADING[agent.status]
     rows = _rows(plan, agent)
-    until = ""
-    if agent.status is Status.DEFERRED and agent.until:
-        until = f" until {utc_text(agent.until)}"
+    until = _until(agent)
     if not group.folded:
         yield "  " + paint.strong(f"{sign} {_who(agent)} {one}{until}")
     else:
@@ -87,6 +85,17 @@ def _group(plan: Plan, group: Group, paint: Paint) -> Iterator[str]:
         yield "  " + paint.strong(f"{sign} {team} {many}{until}")
         yield paint.faint(f"    {_names(group)}")
     yield from _details(agent, rows, paint)
+
+
+def _until(agent: PlannedAgent) -> str:
+    """Return until when an agent is deferred, or that other values are wanted of it before."""
+    if agent.status is not Status.DEFERRED:
+        return ""
+    if agent.deferred_until:
+        return f" until {utc_text(agent.deferred_until)}"
+    if agent.holds_until:
+        return f"; what is wanted now holds only until {utc_text(agent.holds_until)}"
+    return ""
 
 
 def _tells_all(agent: PlannedAgent) -> bool:
@@ -131,11 +140,16 @@ def _who(agent: PlannedAgent) -> str:
 
 
 def _rows(plan: Plan, agent: PlannedAgent) -> list[tuple[str, str, str, str]]:
-    """Return sign, path, values, direction and place of each line; an added skill is one line."""
+    """Return sign, path, values, direction and place of each line; an added skill is one line.
+
+    What was pending already has no line; a concurrency has one of its own where its level has none.
+    """
     rows = []
-    added = {c.skill_id: c for c in agent.changes if c.op is Op.ADD and c.part == CONCURRENT}
-    for change in agent.changes:
-        if change.pending or (change.op is Op.ADD and change.part == CONCURRENT):
+    told = [change for change in agent.changes if not change.pending]
+    added = {c.skill_id: c for c in told if c.op is Op.ADD and c.part == CONCURRENT}
+    leading = {c.skill_id for c in told if c.op is Op.ADD and c.part == LEVEL}
+    for change in told:
+        if change is added.get(change.skill_id) and change.skill_id in leading:
             continue
         path, text = change.path, change_text(plan.vocabulary, change)
         if change.op is Op.ADD and change.part == LEVEL:
@@ -242,7 +256,8 @@ def _headline(plan: Plan, counts: dict[str, int]) -> str:
     if not counts["ready"] and not others:
         if not counts["deferred"]:
             return _nothing(plan)
-        until = min((a.until for a in plan.with_status(Status.DEFERRED) if a.until), default=None)
+        found = [a.deferred_until for a in plan.with_status(Status.DEFERRED)]
+        until = min((until for until in found if until), default=None)
         first = f", the first until {utc_text(until)}" if until else ""
         return f"No changes now. {count(counts['deferred'], 'agent')} deferred{first}."
     return (

@@ -10,11 +10,16 @@ from cxplan.core.diff import Value
 from cxplan.core.ids import SCHEDULED
 from cxplan.core.instant import utc_text
 from cxplan.core.plan import Plan, Vocabulary
-from cxplan.core.timeline import BEGINS, DUE, ENDS, Event, Turn
+from cxplan.core.timeline import BEGINS, BOUNDARY, DUE, ENDS, SHIFT, Event, Turn
 from cxplan.views.encoder import show
 from cxplan.views.paint import Paint
 from cxplan.views.values import columns, count, value_text
 
+_WHAT = {
+    DUE: "judged again",
+    SHIFT: "the shift that is followed ends",
+    BOUNDARY: "from then on this plan would read differently",
+}
 NAMED = 5
 """So many agents of an event are named; the others are counted."""
 
@@ -31,7 +36,8 @@ def timeline_text(plan: Plan, events: Sequence[Event], span: timedelta, paint: P
 
 
 def _event(vocabulary: Vocabulary, event: Event) -> Iterator[str]:
-    yield f"  {utc_text(event.at)}  {_what(event)}: {_agents(event)}"
+    agents = f": {_agents(event)}" if event.agents else ""
+    yield f"  {utc_text(event.at)}  {_what(event)}{agents}"
     rows = [_turn(vocabulary, turn) for turn in event.turns]
     if rows:
         yield from (f"      {line}" for line in columns(rows))
@@ -42,7 +48,7 @@ def _event(vocabulary: Vocabulary, event: Event) -> Iterator[str]:
 def _what(event: Event) -> str:
     if event.what in {BEGINS, ENDS}:
         return f"override {show(event.name)} {event.what}"
-    return "can be written" if event.what == DUE else "the shift that is followed ends"
+    return _WHAT[event.what]
 
 
 def _agents(event: Event) -> str:

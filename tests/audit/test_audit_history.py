@@ -57,6 +57,16 @@ def values(ledger: Path) -> dict[str, tuple[object, str]]:
     }
 
 
+def test_the_file_that_asked_for_a_value_is_remembered(tmp_path: Path) -> None:
+    bundle(tmp_path, 1, outcome(3))
+    (last,) = LedgerMemory(tmp_path).last_values("acme")[AgentId(AGENT)].values()
+    assert (last.file, last.declared) == ("team.yaml", True)
+    path = {"path": "skills/chat/level", "skillId": "s-chat", "before": 5, "after": 4}
+    bundle(tmp_path, 2, outcome(4, changes=[path | {"because": None}]))
+    (last,) = LedgerMemory(tmp_path).last_values("acme")[AgentId(AGENT)].values()
+    assert (last.value, last.file, last.declared) == (4, None, False)
+
+
 def test_a_ledger_that_is_not_there_remembers_nothing(tmp_path: Path) -> None:
     memory = LedgerMemory(tmp_path / "audit")
     assert memory.last_values("acme") == {}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.cli import small as scene
 from tests.cli.kit import TENANT_YAML, Bench
 from tests.cli.scenes import (
     KEPT,
@@ -15,10 +17,12 @@ from tests.cli.scenes import (
     guards,
     instant,
     members,
+    override,
     paths,
     planned,
     read_agents,
     shown,
+    stage,
     verdicts,
     write_base,
 )
@@ -66,6 +70,22 @@ def test_another_value_than_the_base_wanted_is_this_change(on: Bench) -> None:
     assert "~ skills/voice/level  standard (5) → expert (1)  better  team.yaml:3" in text
 
 
+def test_the_concurrency_of_a_skill_that_was_pending_has_its_own_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = scene.spec()
+    voice_only = tuple(replace(a, skills=a.skills[:1]) for a in spec.agents)
+    with stage(tmp_path, capsys, replace(spec, agents=voice_only)) as on:
+        write_base(on, FILES | members(three='{id: "agent-3", skills: {chat: standard}}'))
+        wanted = '{id: "agent-3", skills: {chat: {level: standard, concurrent: 3}}}'
+        on.write(FILES | members(three=wanted))
+        text = shown(on, "--base", "base")
+        assert "  + skills/chat/concurrent  3  team.yaml:5\n" in text
+        assert "(1 change already pending hidden)" in text
+        assert "This change: 1 change." in text
+        assert "+ skills/chat  standard (5), concurrent 3  team.yaml:5" in shown(on)
+
+
 def test_where_all_was_pending_no_action_is_announced(on: Bench) -> None:
     write_base(on, FILES)
     text = shown(on, "--base", "base")
@@ -82,6 +102,14 @@ def test_a_value_that_the_base_named_and_the_files_do_not_is_released(on: Bench)
     text = shown(on, "--base", "base")
     assert "  · one/skills/chat/concurrent  released: stays at 2\n" in text
     assert "one/skills/chat/concurrent" not in paths(plan)
+
+
+def test_a_skill_by_another_name_wants_no_more_than_before(on: Bench) -> None:
+    write_base(on, FILES)
+    on.write({name: text.replace("voice:", "voice-en:") for name, text in FILES.items()})
+    text = shown(on, "--base", "base")
+    assert "This change: 0 changes. Already pending: 3 changes of 3 agents." in text
+    assert planned(on, "--base", "base", "--only-this-change")["agents"] == []
 
 
 # --- only this change -------------------------------------------------------------------------
@@ -106,6 +134,17 @@ def test_moving_a_value_to_another_place_is_no_change(on: Bench) -> None:
     on.write({"apart.yaml": apart, "team.yaml": f"{everybody}members:\n{lines}"})
     planned(on, "--base", "base", "--only-this-change")
     assert read_agents(on) == set()
+
+
+def test_a_timeline_of_only_this_change_is_about_nobody_else(on: Bench) -> None:
+    over = override("CHG-1", 1, 2, "{skills: {voice: expert}}")
+    on.write(over)
+    write_base(on, over)
+    arguments = ["--base", "base", "--timeline", "24h"]
+    told = [event["agents"] for event in planned(on, *arguments)["timeline"]]
+    assert sorted({key for keys in told for key in keys}) == ["one", "three", "two"]
+    told = [e["agents"] for e in planned(on, *arguments, "--only-this-change")["timeline"]]
+    assert told == [["three"], ["three"]]
 
 
 def test_only_this_change_needs_a_base(on: Bench) -> None:

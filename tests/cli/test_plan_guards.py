@@ -17,7 +17,6 @@ from tests.cli.scenes import (
     asked,
     guards,
     instant,
-    levels,
     members,
     override,
     planned,
@@ -257,46 +256,24 @@ def test_who_has_no_shift_is_not_counted_and_who_cannot_be_read_is_told(
         assert "1 schedule unreadable, such as of three" in shown(on)
 
 
-# --- freezes ----------------------------------------------------------------------------------
-
-
-def freeze(begins: float, ends: float, *, excepted: bool) -> dict[str, str]:
-    but = ", except: [overrides]" if excepted else ""
-    period = f'from: "{instant(begins)}", until: "{instant(ends)}"'
-    return guards(f"freeze: [{{name: x, {period}{but}}}]")
-
-
-@pytest.mark.parametrize(
-    ("begins", "ends", "excepted", "code"),
-    [(-1, 1, False, 4), (-1, 1, True, 0), (1, 2, False, 0), (-2, -1, False, 0)],
-)
-def test_a_freeze_lets_overrides_pass_where_it_says_so(
-    on: Bench, begins: float, ends: float, excepted: bool, code: int
+@pytest.mark.parametrize(("asked_for", "code"), [("agent:two", 4), ("agent:one", 0)])
+def test_who_cannot_be_read_is_told_beside_a_coverage_wherever_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], asked_for: str, code: int
 ) -> None:
-    on.write(freeze(begins, ends, excepted=excepted))
-    on.write(members(**NOTHING))
-    on.write(override("CHG-1", -1, 1, "{skills: {voice: expert}}"))
-    apply_now(on, code=code)
-    assert len(on.patches()) == (0 if code else 3)
-    assert levels(on, "s-voice")["agent-1"] == (5 if code else 1)
-
-
-def test_a_freeze_lets_go_what_an_override_left(on: Bench) -> None:
-    on.write(members(two=NOTHING["two"], three=NOTHING["three"]))
-    on.write(override("CHG-1", -1, 1, "{skills: {voice: expert}}", "{agents: [one]}"))
-    apply_now(on)
-    on.write(freeze(-1, 1, excepted=True))
-    on.write(override("CHG-1", -2, -1, "{skills: {voice: expert}}", "{agents: [one]}"))
-    apply_now(on)
-    assert levels(on, "s-voice")["agent-1"] == 3
-
-
-def test_a_freeze_with_an_exception_still_stops_the_files(on: Bench) -> None:
-    on.write(freeze(-1, 1, excepted=True))
-    on.write(override("CHG-1", -1, 1, "{skills: {voice: expert}}", "{agents: [one]}"))
-    text = shown(on, code=4)
-    assert "Guard freeze denies for x until " in text
-    assert ": 2, the limit is 0 (three; two)" in text
+    unread = Rule("GET", "/api/v2/agents/agent-3/skills", status=400)
+    with stage(tmp_path, capsys, spec(), faults=(unread,)) as on:
+        on.write(FILES | members(two=ABSENT))
+        on.write(guards("minCoverage: [{skill: voice, agents: 2, horizonHours: 1}]"))
+        plan = planned(on, "--only", asked_for, code=code)
+        (found,) = [g for g in plan["guards"] if g["id"] == "minCoverage"]
+        assert (found["verdict"], found["basis"]["unread"]) == ("deny" if code else "warn", 1)
+        assert plan["summary"]["unread"] == 0
+        done = on.cxplan("plan", "--only", asked_for, "-o", "p.json")
+        assert "1 agent unread and not counted)" in done.out
+        if code:
+            refused = on.cxplan("apply", "p.json")
+            assert refused.code == 4
+            assert "1 agent unread and not counted)" in refused.err
 
 
 # --- overrides --------------------------------------------------------------------------------

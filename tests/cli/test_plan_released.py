@@ -9,8 +9,17 @@ from typing import Any
 import pytest
 
 from tests.cli.kit import Bench
-from tests.cli.scenes import KEPT, NOTHING, apply_now, levels, members, planned, shown
-from tests.cli.small import small
+from tests.cli.scenes import (
+    KEPT,
+    NOTHING,
+    apply_now,
+    levels,
+    members,
+    planned,
+    shown,
+    write_base,
+)
+from tests.cli.small import FILES, small
 
 FULL = '{id: "agent-1", skills: {voice: senior, chat: {level: expert, concurrent: 4}}}'
 
@@ -119,6 +128,39 @@ def test_an_agent_whose_member_is_gone_is_told_and_not_read(on: Bench) -> None:
     )
     assert "No changes. Live agents match the desired state.\n" in text
     assert planned(on, "--only", "agent:two")["released"] == []
+
+
+def test_who_is_gone_and_stood_in_the_base_is_told_once_and_by_name(on: Bench) -> None:
+    write_base(on, FILES | members(one=FULL, two=NOTHING["two"], three=NOTHING["three"]))
+    on.write(members(one=None, two=NOTHING["two"], three=NOTHING["three"]))
+    plan = planned(on, "--base", "base")
+    assert left(plan) == [CHAT, AT_ONCE, VOICE]
+    whose = {(v["agent"]["id"], v["agent"]["name"], v["run"]) for v in plan["released"]}
+    assert whose == {("agent-1", "one", run_id(on))}
+    text = shown(on, "--base", "base")
+    assert "Released: 3 values, which stay as they are." in text
+    assert "· one/skills/voice/level  released: the files do not name this agent any more" in text
+    assert "agent-1/" not in text
+
+
+@pytest.mark.parametrize(
+    ("scope", "released"),
+    [
+        (["--only", "agent:two"], []),
+        (["--only", "team:Small"], [CHAT, AT_ONCE, VOICE]),
+        (["--only", "skill:voice"], [VOICE]),
+        (["--exclude", "team:Small"], []),
+        (["--exclude", "skill:chat"], [VOICE]),
+        (["--only-this-change"], [CHAT, AT_ONCE, VOICE]),
+    ],
+)
+def test_of_the_base_a_part_tells_of_who_lay_in_it(
+    on: Bench, scope: list[str], released: list[tuple[str, Any]]
+) -> None:
+    apart = {"apart.yaml": 'team: Apart\nmembers:\n  two: {id: "agent-2"}\n'}
+    write_base(on, FILES | apart | members(one=FULL, two=None, three=NOTHING["three"]))
+    on.write(apart | members(one=None, two=None, three=NOTHING["three"]))
+    assert left(planned(on, "--base", "base", *scope)) == released
 
 
 def test_a_part_tells_of_its_own_agents(on: Bench) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from cxplan.core.document import plan_bytes, sealed
+from cxplan.core.instant import utc_text
 from cxplan.planfile.files import parse_plan
+from cxplan.simulator.spec import ShiftSpec
 from tests.cli.kit import Bench
 from tests.cli.scenes import (
     NOTHING,
@@ -107,6 +109,44 @@ def test_a_shift_is_judged_at_the_instant_too(
         assert "nothing becomes true or ends by itself" in shown(on, "--timeline", "2h")
 
 
+def test_whose_wish_ends_before_the_shift_is_not_said_to_wait_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = on_shift(3, 6, plans="available", live="available")
+    with stage(tmp_path, capsys, spec) as on:
+        two = '{id: "agent-2", workMode: training}'
+        on.write(FILES | members(one=NOTHING["one"], two=two, three=NOTHING["three"]))
+        on.write(override("CHG-1", -1, 2, "{workMode: training}", "{agents: [one]}"))
+        plan = planned(on, "--timeline", "24h")
+        found = agents_of(plan)
+        ends, begins = found["one"]["holdsUntil"], found["two"]["checks"][-1]["until"]
+        assert ends < begins
+        assert [(e["at"], e["what"], e["agents"]) for e in plan["timeline"]] == [
+            (ends, "ends", ["one"]),
+            (begins, "due", ["two"]),
+        ]
+        text = shown(on, "--timeline", "24h")
+        said = f"@ one (agent-1, Small) is deferred; what is wanted now holds only until {ends}\n"
+        assert said in text
+        assert f"@ two (agent-2, Small) is deferred until {begins}\n" in text
+        assert f"No changes now. 2 agents deferred, the first until {begins}." in text
+        assert f"  {begins}  judged again: two\n" in text
+        assert f"Next boundary {ends}: " in text
+
+
+def test_a_shift_that_begins_for_who_needs_nothing_now_is_not_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = on_shift(3, 6, plans="training", live="available")
+    with stage(tmp_path, capsys, spec) as on:
+        two = '{id: "agent-2", workMode: scheduled}'
+        on.write(FILES | members(one=NOTHING["one"], two=two, three=NOTHING["three"]))
+        plan = planned(on, "--timeline", "24h")
+        begins = spec.agents[0].shifts[0].start.strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert [(e["at"], e["what"]) for e in plan["timeline"]] == [(begins, "boundary")]
+        assert plan["agents"] == []
+
+
 # --- until when a plan holds ------------------------------------------------------------------
 
 
@@ -154,6 +194,29 @@ def test_who_follows_the_shift_holds_until_it_ends_or_an_override_comes(
         assert ("shiftEnds", ["one", "three"]) in [
             (event["what"], event["agents"]) for event in plan["timeline"]
         ]
+
+
+def test_a_shift_that_ends_or_begins_is_a_boundary_of_who_needs_nothing_now(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = on_shift(-1, 2, plans="available", live="available")
+    one, two, three = spec.agents
+    (now,) = one.shifts
+    training = ShiftSpec(now.end, now.end + timedelta(hours=2), "m-training")
+    later = replace(training, start=now.end + timedelta(minutes=30))
+    one, two = replace(one, shifts=(now, training)), replace(two, shifts=(later,))
+    with stage(tmp_path, capsys, replace(spec, agents=(one, two, three))) as on:
+        on.write(FILES)
+        follows = {k: f'{{id: "agent-{n}", workMode: scheduled}}' for n, k in enumerate(NOTHING, 1)}
+        on.write(members(**follows))
+        on.write(override("CHG-1", 20, 22, "{skills: {chat: expert}}"))
+        plan = planned(on)
+        assert plan["agents"] == []
+        assert plan["nextBoundary"] == utc_text(now.end)
+        assert f"Next boundary {utc_text(now.end)}: " in shown(on)
+        assert planned(on, "--only", "agent:two")["nextBoundary"] == utc_text(later.start)
+        for elsewhere in ("agent:three", "skill:chat"):
+            assert planned(on, "--only", elsewhere)["nextBoundary"] > utc_text(later.start)
 
 
 def _held_until_a_moment_ago(on: Bench, *keys: str) -> None:

@@ -151,6 +151,13 @@ def test_a_coverage_says_whose_schedule_could_not_be_read() -> None:
     assert "2 schedules unreadable, such as of x, y" in found.examples
 
 
+@pytest.mark.parametrize(("after", "verdict"), [(6, "warn"), (4, "deny")])
+def test_a_coverage_says_how_many_agents_could_not_be_read(after: int, verdict: str) -> None:
+    (found,) = [f for f in judged(replace(covered(after), unread=2)) if f.id == "minCoverage"]
+    assert (found.verdict.value, dict(found.basis)["unread"]) == (verdict, 2)
+    assert found.examples[-1] == "2 agents unread and not counted"
+
+
 @pytest.mark.parametrize(("count", "verdict"), [(0, "pass"), (1, "deny")])
 def test_protected(count: int, verdict: str) -> None:
     agents = [affected("plain"), *[replace(affected("p"), protected=True)] * count]
@@ -188,6 +195,26 @@ def test_a_freeze_may_let_overrides_begin_and_end() -> None:
     assert verdicts(settings, passing, basis)["freeze"] == "pass"
     stopped = [replace(affected("a"), changes=(begins, by_team))]
     assert verdicts(settings, stopped, basis)["freeze"] == "deny"
+
+
+def test_the_concurrency_of_a_skill_that_an_override_gives_or_gives_back_passes_a_freeze() -> None:
+    team = Because("t.yaml", 1, "team")
+    voice, chat = SkillId("s-voice"), SkillId("s-chat")
+    begins = Change("skills/v/level", Op.ADD, 0, 3, Because("o.yaml", 1, "override"), voice)
+    ends = replace(begins, because=team, overdue="CHG")
+    by_team = replace(begins, because=team)
+    along = Change("skills/v/concurrent", Op.ADD, None, 1, team, voice)
+    others = replace(along, skill_id=chat)
+    more = replace(along, op=Op.CHANGE, before=2)
+    settings = GuardSettings(freeze=(Freeze("f", NOW, NOW + HOUR, except_overrides=True),))
+
+    def verdict(*changes: Change) -> str:
+        agents = [replace(affected("a"), changes=changes)]
+        return verdicts(settings, agents, Basis(30, 300, 0))["freeze"]
+
+    assert [verdict(begins, along), verdict(ends, along)] == ["pass", "pass"]
+    denied = [(by_team, along), (begins, others), (begins, more), (along,)]
+    assert [verdict(*changes) for changes in denied] == ["deny"] * 4
 
 
 def override(days: float, *, ended_days_ago: float | None = None, **claims: str) -> Override:

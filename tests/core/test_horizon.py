@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from cxplan.core.diff import Change, diff
-from cxplan.core.history import ValueKey
+from cxplan.core.history import LastValue, ValueKey
 from cxplan.core.horizon import Ahead, Horizon
 from cxplan.core.ids import SkillId, WorkModeId
-from cxplan.core.live import ObservedAgent
+from cxplan.core.live import ObservedAgent, ScheduleReading, UnreadableSchedule
 from cxplan.core.model import Declarations, FollowShift, Override
 from cxplan.core.resolve import Resolved, resolve
 from tests.core.ahead import ABSENT, HOUR, override, random_files, with_overrides
-from tests.core.make import NOW, declarations, member, observed, team, terms
+from tests.core.make import NOW, declarations, member, observed, schedule, shift, team, terms
 
 
 def ahead_of(files: Declarations) -> Ahead:
@@ -129,10 +130,18 @@ def _holds(ahead: Ahead, live: ObservedAgent) -> None:
 # --- what an override left --------------------------------------------------------------------
 
 
-def overdue(resolved: Resolved, live: ObservedAgent) -> dict[str, str | None]:
+UNREADABLE = UnreadableSchedule("503")
+
+
+def overdue(
+    resolved: Resolved,
+    live: ObservedAgent,
+    last: Mapping[ValueKey, LastValue] | None = None,
+    shifts: ScheduleReading = UNREADABLE,
+) -> dict[str, str | None]:
     ahead = Ahead(resolved, NOW, terms())
     (agent,) = resolved.agents
-    found = ahead.overdue(agent, needed(ahead, live))
+    found = ahead.overdue(agent, needed(ahead, live), last or {}, lambda: shifts)
     return {change.path: change.overdue for change in found}
 
 
@@ -150,6 +159,63 @@ def test_a_change_that_takes_back_what_an_override_left_names_it(
     made: Override, name: str | None
 ) -> None:
     assert overdue(resolve(files(made, voice=3)), LIVE)["skills/voice/level"] == name
+
+
+VOICE = ValueKey(SkillId("skill-1"), "level")
+MODE = ValueKey(None, "workMode")
+OURS, TEAMS = "overrides/o.yaml", "teams/Team.yaml"
+
+
+def written(value: int | str, hours: float, file: str | None) -> LastValue:
+    """What a run wrote so many hours from now, for a line of that file."""
+    return LastValue(value, "run", NOW + hours * HOUR, "as it was named then", file=file)
+
+
+@pytest.mark.parametrize(
+    ("last", "name"),
+    [
+        (written(5, -0.5, TEAMS), None),
+        (written(5, -1, TEAMS), None),
+        (written(4, -0.5, TEAMS), None),  # and somebody else wrote what stands there
+        (written(5, -0.5, None), None),
+        (written(5, -1.5, TEAMS), "o"),
+        (written(5, -1.5, OURS), "o"),
+        (written(5, -0.5, OURS), "o"),  # found late, or the end was moved back
+    ],
+)
+def test_what_a_run_wrote_for_another_line_since_the_end_is_not_the_overrides(
+    last: LastValue, name: str | None
+) -> None:
+    made = override("o", -2, -1, {"voice": 5})
+    resolved = resolve(files(made, voice=3))
+    assert overdue(resolved, LIVE, {VOICE: last})["skills/voice/level"] == name
+    left = Ahead(resolved, NOW, terms()).left(made, {VOICE: last})
+    assert left == ({(VOICE, 5)} if name else set())
+
+
+@pytest.mark.parametrize(
+    ("shifts", "last", "name"),
+    [
+        (schedule(shift(-3, 6)), None, "o"),
+        (schedule(shift(-9, 7.5)), None, "o"),
+        (schedule(shift(-9, 7)), None, None),  # over as the override began
+        (schedule(shift(-1, 4)), None, None),  # began as the override ended
+        (schedule(shift(-3, 6, "blended")), None, None),
+        (schedule(), None, None),
+        (UNREADABLE, None, None),
+        (UNREADABLE, written("mode-available", -1.5, OURS), "o"),
+        (UNREADABLE, written("mode-blended", -1.5, OURS), None),
+        (schedule(shift(-3, 6)), written("mode-available", -1.5, TEAMS), "o"),
+        (schedule(shift(-3, 6)), written("mode-available", -0.5, TEAMS), None),
+    ],
+)
+def test_an_override_that_followed_the_shift_left_the_mode_of_one_of_its_time(
+    shifts: ScheduleReading, last: LastValue | None, name: str | None
+) -> None:
+    wanted = declarations(team(member("a", mode="training")))
+    resolved = resolve(with_overrides(wanted, override("o", -2, -1, mode="scheduled")))
+    found = overdue(resolved, LIVE, {MODE: last} if last else {}, shifts)
+    assert found == {"workMode": name}
 
 
 def test_of_two_that_are_over_the_later_one_is_named() -> None:

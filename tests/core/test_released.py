@@ -13,7 +13,7 @@ from cxplan.core.history import LastValue, ValueKey
 from cxplan.core.ids import SkillId
 from cxplan.core.model import DesiredAgent
 from cxplan.core.plan import Released
-from cxplan.core.released import Former, named, path_of, released, value_of
+from cxplan.core.released import Former, left_behind, named, path_of, released, value_of
 from cxplan.core.resolve import resolve
 from tests.core.ahead import ABSENT, random_skills
 from tests.core.make import NOW, declarations, member, observed, team, terms
@@ -113,6 +113,22 @@ def test_of_a_value_that_both_named_the_run_is_told() -> None:
 
 def test_nothing_is_known_of_nothing() -> None:
     assert told(NOTHING, Former({})) == []
+
+
+def test_of_who_is_gone_each_value_is_told_once() -> None:
+    base = wanted({"chat": (9, 2), "voice": 5})
+    written = {LEVEL: last(3), AT_ONCE: last(4, declared=False), MODE: last("mode-off")}
+    names = terms().names
+    found = list(left_behind(base.id, base, written, names))
+    assert [(value.path, value.value, value.run) for value in found] == [
+        ("workMode", "mode-off", "run-1"),
+        ("skills/voice/level", 5, None),
+        ("skills/chat/level", 3, "run-1"),
+        ("skills/chat/concurrent", 2, None),
+    ]
+    assert {(value.agent_id, value.key, value.team) for value in found} == {("id-a", "a", None)}
+    (mode, level) = left_behind(base.id, None, written, names)
+    assert (mode.key, mode.path, level.path) == (None, "workMode", "skills/chat/level")
 
 
 def test_it_says_whose_it_is() -> None:

@@ -217,7 +217,14 @@ def test_only_what_was_written_is_taken_back(outcome: Outcome) -> None:
     before = observed(skills={"voice": (5, 1)})
     changes = diff(wanted({"voice": 3}), before, terms())
     run = past_run(story(record(changes, state_of(before), outcome)))
-    assert bool(run.agents) is (outcome in {Outcome.APPLIED, Outcome.CONVERGED})
+    (way, notes) = ([], {})
+    if run.agents:
+        found = back(run, observed(skills={"voice": (3, 1)}))
+        way, notes = told(found.changes), kept(found)
+    written = outcome in {Outcome.APPLIED, Outcome.CONVERGED}
+    assert way == ([(f"{VOICE}/level", Op.CHANGE, 3, 5)] if written else [])
+    unsure = {f"{VOICE}/level": (Why.UNKNOWN, 3, 3)}
+    assert notes == (unsure if outcome is Outcome.UNKNOWN else {})
 
 
 def test_records_that_lack_what_each_must_have_are_refused() -> None:

@@ -11,7 +11,7 @@ from cxplan.core.findings import Verdict
 from cxplan.core.ids import WorkModeId, WorkModeName
 from cxplan.core.live import Schedule, ScheduleReading, Shift, UnreadableSchedule
 from cxplan.core.rules import Policy, ShiftPolicy
-from cxplan.core.shifts import ShiftRules, follow_shift, judge_mode, judge_skills
+from cxplan.core.shifts import ShiftRules, follow_shift, judge_mode, judge_skills, next_turn
 from tests.core.make import MODES, NOW, schedule, shift
 
 RULES = ShiftRules(NOW, ShiftPolicy(), {mode.id: mode for mode in MODES.values()})
@@ -200,3 +200,27 @@ def test_a_mode_that_the_catalogue_does_not_know_is_followed_under_its_id() -> N
     followed = follow_shift(RULES, schedule(shift(-1, 2, "elsewhere")))
     assert followed.mode is not None
     assert followed.mode.id == "mode-elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("reading", "live", "hours"),
+    [
+        (schedule(shift(-1, 2), shift(1, 4, "training")), "available", 1),
+        (schedule(shift(-1, 2), shift(3, 4, "training")), "available", 3),
+        (schedule(shift(-1, 2)), "available", None),  # whoever is off shift is left as they are
+        (schedule(shift(-1, 2), shift(3, 4)), "available", None),
+        (schedule(shift(-1, 2)), "training", 1),
+        (schedule(shift(-1, 2), shift(0, 4)), "training", 4),  # one shift, as it were
+        (schedule(shift(2, 4)), "training", 2),
+        (schedule(shift(2, 4)), "available", None),
+        (schedule(shift(-9, 4)), "training", None),
+        (schedule(shift(-1, 5), shift(2, 4, "training")), "available", 2),  # a data error
+        (schedule(), "training", None),
+        (UNREADABLE, "training", None),
+    ],
+)
+def test_the_next_turn_is_when_following_asks_something_else_of_the_agent(
+    reading: ScheduleReading, live: str, hours: float | None
+) -> None:
+    turn = None if hours is None else NOW + timedelta(hours=hours)
+    assert next_turn(RULES, reading, WorkModeId(f"mode-{live}")) == turn

@@ -13,7 +13,7 @@ from cxplan.core.ids import OFF, AgentId, AgentKey
 from cxplan.core.live import ObservedAgent, Schedule
 from cxplan.core.model import Declarations, DesiredMode, Override
 from cxplan.core.resolve import resolve
-from cxplan.core.scope import Atom, Scope
+from cxplan.core.scope import Atom, Scope, choices
 from cxplan.core.timeline import Event, timeline
 from tests.core.ahead import ABSENT, HOUR, override, random_files, with_overrides
 from tests.core.make import NOW, declarations, member, observed, schedule, shift, team
@@ -34,7 +34,8 @@ def events(
     }
     tenant = FakeTenant(agents, {AgentId(f"id-{k}"): s for k, s in (schedules or {}).items()})
     plan = Stage(files, tenant).planned(**asked)
-    return timeline(resolve(files), plan, timedelta(hours=hours))
+    chosen = choices(plan.scope, files)
+    return timeline(resolve(files), chosen, plan, timedelta(hours=hours))
 
 
 def files(*overrides: Override, mode: str | None = None, **skills: Any) -> Declarations:
@@ -162,6 +163,38 @@ def test_who_follows_the_shift_does_until_it_ends() -> None:
     made = declarations(team(member("a", mode="scheduled"), member("b", {"voice": 3})))
     running = {"a": schedule(shift(-1, 3)), "b": schedule(shift(-1, 3))}
     assert events(made, schedules=running) == (event(NOW + 2 * HOUR, "shiftEnds", "a"),)
+    before = events(with_overrides(made, override("o", 1, 99, mode="off")), schedules=running)
+    assert [(e.at, e.what) for e in before] == [(NOW + HOUR, "begins")]
+
+
+@pytest.mark.parametrize(
+    ("over", "due"),
+    [
+        (override("o", -1, 1, mode="available"), False),
+        (override("o", -1, 3, mode="available"), False),
+        (override("o", -1, 3.1, mode="available"), True),
+        (override("o", 1, 9, {"voice": 1}, mode="training"), False),
+        (override("o", 1, 9, {"voice": 1}), True),
+    ],
+)
+@pytest.mark.parametrize("more", [{}, {"voice": 3}])
+def test_nobody_is_due_for_what_is_not_wanted_any_more(
+    over: Override, more: dict[str, Any], *, due: bool
+) -> None:
+    """Off shift until hour 3; an override that is running gives the mode, or a member has it."""
+    mode = "available" if over.start > NOW else None
+    made = with_overrides(declarations(team(member("a", more, mode=mode))), over)
+    found = events(made, hours=3, schedules={"a": schedule(shift(3, 5, "training"))})
+    assert [e for e in found if e.what == "due"] == [event(NOW + 3 * HOUR, "due", "a")] * due
+    assert {e.at for e in found} - {NOW + 3 * HOUR} == ({NOW + HOUR} & {over.start, over.end})
+
+
+def test_a_boundary_of_who_is_blocked_is_told() -> None:
+    made = declarations(team(member("a", mode="available")))
+    during = {"a": schedule(shift(-1, 3, "off"))}
+    found = events(made, schedules=during)
+    assert found == (event(NOW + 2 * HOUR, "boundary"),)
+    assert events(made, hours=1.9, schedules=during) == ()
 
 
 @pytest.mark.parametrize("seed", range(15))

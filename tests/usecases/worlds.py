@@ -257,7 +257,8 @@ def _scope(dice: Dice, files: Declarations) -> Scope:
     team, skill = dice.choice(files.teams), dice.choice(list(SKILLS))
     atoms = (Atom("team", team.name), Atom("skill", skill))
     chosen = ((dice.choice(atoms),),)
-    return dice.choice([Scope(only=chosen), Scope(exclude=chosen), Scope(only=(atoms,))])
+    some = chosen if len(files.teams) > 1 else (atoms[1:],)
+    return dice.choice([Scope(only=chosen), Scope(exclude=some), Scope(only=(atoms,))])
 
 
 def _retained(dice: Dice, files: Declarations) -> tuple[Team, ...]:

@@ -388,6 +388,77 @@ def test_what_was_pending_is_hidden_also_in_a_fold() -> None:
     assert "This change: 3 changes. Already pending: 3 changes of 3 agents.\n" in text
 
 
+def added(part: str, value: int, *, pending: bool | None = None) -> Change:
+    because = Because("t.yaml", 9, "member")
+    skill = SkillId("skill-3")
+    return Change(f"skills/mail/{part}", Op.ADD, None, value, because, skill, pending=pending)
+
+
+@pytest.mark.parametrize(
+    ("pending", "row"),
+    [
+        ((None, None), "+ skills/mail  standard (5), concurrent 3  t.yaml:9"),
+        ((False, False), "+ skills/mail  standard (5), concurrent 3  t.yaml:9"),
+        ((True, False), "+ skills/mail/concurrent  3  t.yaml:9"),
+        ((False, True), "+ skills/mail  standard (5)  t.yaml:9"),
+    ],
+)
+def test_a_new_skill_is_one_line_of_what_is_not_pending(
+    pending: tuple[bool | None, bool | None], row: str
+) -> None:
+    changes = (added("level", 5, pending=pending[0]), added("concurrent", 3, pending=pending[1]))
+    lines = plan_text(plan(agents=(agent(changes=changes),)), PLAIN).splitlines()
+    assert [line for line in lines if "skills/mail" in line] == [f"  {row}"]
+    assert ("    (1 change already pending hidden)" in lines) is (True in pending)
+
+
+DEFERRED: dict[str, Any] = {"status": Status.DEFERRED, "phase": None}
+OFF_SHIFT = Finding("shift.noActiveShift", Verdict.DEFER, "m", LATER)
+UNKNOWN = Finding("shift.noActiveShift", Verdict.DEFER, "no shift planned")
+EARLIER = NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("checks", "holds", "said", "first"),
+    [
+        ((OFF_SHIFT,), None, " until 2026-11-25T14:00:00Z", True),
+        ((OFF_SHIFT,), LATER + timedelta(seconds=1), " until 2026-11-25T14:00:00Z", True),
+        ((OFF_SHIFT,), LATER, "; what is wanted now holds only until 2026-11-25T14:00:00Z", False),
+        (
+            (OFF_SHIFT,),
+            EARLIER,
+            "; what is wanted now holds only until 2026-11-25T13:00:00Z",
+            False,
+        ),
+        ((UNKNOWN,), EARLIER, "; what is wanted now holds only until 2026-11-25T13:00:00Z", False),
+        ((UNKNOWN,), None, "", False),
+        ((OFF_SHIFT, UNKNOWN), None, "", False),
+        (
+            (Finding("shift.modeConflict", Verdict.WARN, "m", EARLIER), OFF_SHIFT),
+            None,
+            " until 2026-11-25T14:00:00Z",
+            True,
+        ),
+    ],
+)
+def test_deferred_until_what_defers_is_over(
+    checks: tuple[Finding, ...], holds: Any, said: str, *, first: bool
+) -> None:
+    made = plan(agents=(agent(checks=checks, holds_until=holds, **DEFERRED),))
+    lines = plan_text(made, PLAIN).splitlines()
+    assert lines[0] == f"  @ a (id-a, East) is deferred{said}"
+    told = ", the first until 2026-11-25T14:00:00Z" if first else ""
+    assert f"No changes now. 1 agent deferred{told}." in lines
+
+
+def test_who_waits_for_something_else_is_no_part_of_a_fold() -> None:
+    waiting = [agent(key, checks=(OFF_SHIFT,), **DEFERRED) for key in "abc"]
+    other = agent("d", checks=(OFF_SHIFT,), holds_until=EARLIER, **DEFERRED)
+    text = plan_text(plan(agents=(*waiting, other)), PLAIN)
+    assert "@ 3 agents in East are deferred until 2026-11-25T14:00:00Z" in text
+    assert "@ d (id-d, East) is deferred; what is wanted now holds only until" in text
+
+
 # --- what becomes true when -------------------------------------------------------------------
 
 
@@ -404,6 +475,7 @@ def test_a_timeline_in_words() -> None:
         event("ends", name="CHG-2"),
         event("due", name="", keys="abcdefg"),
         event("shiftEnds", name=""),
+        event("boundary", name="", keys=""),
     )
     assert timeline_text(plan(), made, timedelta(days=1), PLAIN).splitlines() == [
         "What becomes true until 2026-11-26T12:00:00Z:",
@@ -415,8 +487,9 @@ def test_a_timeline_in_words() -> None:
         "      skills/voice/level  senior (3) is released and stays",
         "  2026-11-25T14:00:00Z  override CHG-2 ends: a, b",
         "      nothing changes: another layer says the same",
-        "  2026-11-25T14:00:00Z  can be written: a, b, c, d, e and 2 agents more",
+        "  2026-11-25T14:00:00Z  judged again: a, b, c, d, e and 2 agents more",
         "  2026-11-25T14:00:00Z  the shift that is followed ends: a, b",
+        "  2026-11-25T14:00:00Z  from then on this plan would read differently",
     ]
     assert timeline_text(plan(), (), timedelta(days=1), PLAIN) == (
         "Until 2026-11-26T12:00:00Z nothing becomes true or ends by itself.\n"

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from cxplan.core.checks import Judge, Target
 from cxplan.core.coverage import Holder, qualifies
-from cxplan.core.diff import AgentState, Change, Terms, changed, diff, state_of
+from cxplan.core.diff import WORK_MODE, AgentState, Change, Terms, Value, changed, diff, state_of
 from cxplan.core.findings import Finding, Verdict
-from cxplan.core.history import LastValue, ValueKey
+from cxplan.core.history import LastValue, ValueKey, key_of
 from cxplan.core.horizon import Ahead
 from cxplan.core.ids import AgentId, SkillId
 from cxplan.core.live import MissingAgent, ObservedAgent, ScheduleReading, UnreadAgent
@@ -20,6 +20,7 @@ from cxplan.core.released import Former, released
 from cxplan.core.rollback import Declared, Kept, is_stranger, rolled_back
 from cxplan.core.rules import Coverage
 from cxplan.core.scope import Choice
+from cxplan.core.shifts import next_turn
 from cxplan.ports import Tenant
 from cxplan.usecases.plan.aim import Aim, Read, Timer, WayBack
 
@@ -28,9 +29,10 @@ from cxplan.usecases.plan.aim import Aim, Read, Timer, WayBack
 class Reviewed:
     """What one agent gives a plan.
 
-    ``planned`` is None where there is nothing to say. ``boundary`` is when an override makes one of
-    its values another one. ``holders`` stand in the order of the coverage rules, None where the
-    agent does not count.
+    ``planned`` is None where there is nothing to say. ``boundary`` is when an override or a shift
+    makes one of its values another one. ``holders`` stand in the order of the coverage rules, None
+    where the agent does not count. ``unread`` tells of one that could not be read, of whatever is
+    asked.
     """
 
     planned: PlannedAgent | None = None
@@ -39,6 +41,7 @@ class Reviewed:
     holders: tuple[Holder | None, ...] = ()
     kept: tuple[Kept, ...] = ()
     declared: tuple[Declared, ...] = ()
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ class Planner:
         reading = self.tenant.agent(agent.id)
         match reading:
             case MissingAgent() | UnreadAgent():
-                return Reviewed(_without_reading(agent, reading) if choice is not None else None)
+                planned = _without_reading(agent, reading) if choice is not None else None
+                return Reviewed(planned, unread=isinstance(reading, UnreadAgent))
             case ObservedAgent():
                 schedule = _Schedule(self.tenant, agent.id)
                 if choice is None:
@@ -110,8 +114,9 @@ class Planner:
         self, agent: DesiredAgent, observed: ObservedAgent, choice: Choice, schedule: Read
     ) -> Reviewed:
         aim = self._aim(agent, observed, choice, schedule)
+        boundary = self._boundary(aim, observed, choice, schedule)
         if self._unremarkable(agent, aim.target, observed, aim.changes):
-            return Reviewed(boundary=aim.horizon.any)
+            return Reviewed(boundary=boundary)
         before = state_of(observed)
         after = changed(before, aim.changes)
         findings = self.judge.judge(aim.target, observed, aim.changes, after, schedule)
@@ -120,7 +125,7 @@ class Planner:
         return Reviewed(
             case.planned(protected=agent.id in self.protected),
             tuple(v for v in self._released(agent, before) if choice.takes(v.path)),
-            aim.horizon.any,
+            boundary,
             self._holders(agent, before, reached, schedule),
             aim.kept,
             aim.declared,
@@ -141,6 +146,14 @@ class Planner:
             changes = self.timer.due(agent, observed, changes, schedule)
         return Aim(target, changes, self.ahead.horizon(agent, observed, changes, choice))
 
+    def _boundary(
+        self, aim: Aim, observed: ObservedAgent, choice: Choice, schedule: Read
+    ) -> datetime | None:
+        turn = None
+        if aim.target.followed is not None and choice.takes(WORK_MODE):
+            turn = next_turn(self.judge.shifts, schedule(), observed.work_mode)
+        return min((at for at in (aim.horizon.any, turn) if at is not None), default=None)
+
     def _unremarkable(
         self,
         agent: DesiredAgent,
@@ -149,7 +162,7 @@ class Planner:
         changes: tuple[Change, ...],
     ) -> bool:
         """Tell whether there is nothing to say of an agent, as there mostly is; it costs little."""
-        if changes or self.rules or self.base is not None:
+        if changes or self.rules or self.base is not None or self.back is not None:
             return False
         if agent.id in self.history or self.ahead.ended(agent):
             return False
@@ -163,25 +176,27 @@ class Planner:
         schedule: Read,
     ) -> tuple[Change, ...]:
         """Mark what an ended override left, what was rolled back, and what the base wants."""
-        changes = self.ahead.overdue(agent, changes)
-        changes = rolled_back(changes, self.history.get(agent.id, {}))
+        last = self.history.get(agent.id, {})
+        changes = self.ahead.overdue(agent, changes, last, schedule)
+        changes = rolled_back(changes, last)
         if self.base is None:
             return changes
-        wanted: set[tuple[str, int | str | None]] = set()
+        wanted: set[tuple[ValueKey, Value]] = set()
         before = self.base.get(agent.id)
         if before is not None:
             target = self.judge.target(before, schedule)
             found = diff(target.desired, observed, self.terms)
-            wanted = {(change.path, change.after) for change in found}
-        return tuple(replace(c, pending=(c.path, c.after) in wanted) for c in changes)
+            wanted = {_aimed(change) for change in found}
+        return tuple(replace(c, pending=_aimed(c) in wanted) for c in changes)
 
     def _released(self, agent: DesiredAgent, live: AgentState) -> Iterator[Released]:
         if self.back is not None:
             return iter(())
         desired = self.ahead.resolved.agent_at(agent, self.ahead.at)
+        last = self.history.get(agent.id, {})
         former = Former(
-            self.history.get(agent.id, {}),
-            tuple((o.name, self.ahead.settings(o)) for o in self.ahead.ended(agent)),
+            last,
+            tuple((o.name, self.ahead.left(o, last)) for o in self.ahead.ended(agent)),
             self.base.get(agent.id) if self.base else None,
         )
         return released(desired, live, former, self.terms.names)
@@ -198,6 +213,11 @@ class Planner:
             else None
             for rule in self.rules
         )
+
+
+def _aimed(change: Change) -> tuple[ValueKey, Value]:
+    """Return what a change makes of which value, whatever the files call its skill."""
+    return key_of(change.skill_id, change.part), change.after
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from cxplan.core.horizon import Ahead
 from cxplan.core.instant import utc_text
 from cxplan.core.live import TenantIdentity, TenantLists
 from cxplan.core.meaning import source_digest
-from cxplan.core.model import Declarations, DesiredAgent
+from cxplan.core.model import Declarations
 from cxplan.core.plan import (
     FilesRef,
     Plan,
@@ -32,9 +32,10 @@ from cxplan.core.plan import (
     affected_by,
     first_boundary,
 )
-from cxplan.core.released import declared, path_of
+from cxplan.core.released import left_behind
 from cxplan.core.rollback import Declared, Kept, Notes
 from cxplan.core.rulechange import rule_changes
+from cxplan.core.scope import EVERYTHING, choices
 from cxplan.usecases.plan.agent import Planner, Reviewed, Rule
 from cxplan.usecases.plan.aim import Timer, WayBack
 from cxplan.usecases.plan.question import Question, question_of
@@ -168,6 +169,7 @@ class _Gathered:
     agents: list[PlannedAgent] = field(default_factory=list)
     released: list[Released] = field(default_factory=list)
     boundary: datetime | None = None
+    unread: int = 0
     kept: list[Kept] = field(default_factory=list)
     declared: list[Declared] = field(default_factory=list)
     holders: list[list[Holder]] = field(init=False)
@@ -178,6 +180,7 @@ class _Gathered:
     def add(self, reviewed: Reviewed) -> None:
         if reviewed.planned is not None:
             self.agents.append(reviewed.planned)
+        self.unread += reviewed.unread
         self.released += reviewed.released
         self.kept += reviewed.kept
         self.declared += reviewed.declared
@@ -241,7 +244,7 @@ def _basis(question: Question, gathered: _Gathered, rules: tuple[Rule, ...]) -> 
     return Basis(
         managed_agents=len(desired),
         managed_assignments=sum(len(agent.skills) for agent in desired),
-        unread=sum(agent.status is Status.UNREAD for agent in gathered.agents),
+        unread=gathered.unread,
         protected=len(question.protected & managed),
         coverage=tuple(
             Covered(
@@ -256,23 +259,22 @@ def _basis(question: Question, gathered: _Gathered, rules: tuple[Rule, ...]) -> 
 
 
 def _gone(question: Question, history: History, terms: Terms) -> Iterator[Released]:
-    """Yield values of agents that the files do not name any more; nobody reads those."""
-    named = {agent.id for agent in question.resolved.agents}
-    for agent in question.base.at(question.at) if question.base else ():
-        if agent.id not in named:
-            yield from _left_behind(agent, terms)
-    if question.request.scope.partial or question.request.back is not None:
+    """Yield values of agents that the files do not name any more; nobody reads those.
+
+    A part tells only of those that the base puts into it: the ledger knows no teams.
+    """
+    request = question.request
+    if request.back is not None:
         return
-    for agent_id in sorted(history.keys() - named):
-        for key, last in sorted(history[agent_id].items(), key=lambda item: item[1].path):
-            if last.declared:
-                path = path_of(key, terms.names)
-                yield Released(agent_id, None, None, path, last.value, last.run_id)
-
-
-def _left_behind(agent: DesiredAgent, terms: Terms) -> Iterator[Released]:
-    for key, value in sorted(declared(agent).items(), key=lambda item: item[0].order):
-        yield Released(agent.id, agent.key, None, path_of(key, terms.names), value)
+    base = {agent.id: agent for agent in question.base.at(question.at)} if question.base else {}
+    chosen = dict(choices(request.scope, request.base)) if request.base else {}
+    if not request.scope.partial:
+        chosen = dict.fromkeys(history, EVERYTHING) | chosen
+    for agent_id in sorted(chosen.keys() - {agent.id for agent in question.resolved.agents}):
+        written = history.get(agent_id, {})
+        for value in left_behind(agent_id, base.get(agent_id), written, terms.names):
+            if chosen[agent_id].takes(value.path):
+                yield value
 
 
 def _over(question: Question) -> Iterator[Finding]:
