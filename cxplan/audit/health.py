@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from cxplan.audit import disk, envelope, lock
 from cxplan.audit.folders import folder_error, names_in, run_of, ways_on
+from cxplan.audit.history import LedgerMemory
 from cxplan.audit.keys import load_signing_key
 from cxplan.audit.ledger import PROBE_TYPE
 from cxplan.audit.refusal import shown
@@ -83,11 +85,12 @@ class FolderHealth:
             with lock.held(root, owner="cxplan doctor", plan_id="none", since=since):
                 return
 
-    def runs(self) -> LedgerRuns:
+    def runs(self, tenant: str | None) -> LedgerRuns:
         """Return which runs the ledger holds, unverified; none where there is no folder.
 
         Raises:
-            EvidenceError: the folder or the newest bundle cannot be read.
+            UnapprovedError: the ledger is not that of ``tenant``.
+            EvidenceError: the folder, the newest bundle or a journal cannot be read.
         """
         with self._opened() as root:
             if root is None:
@@ -97,6 +100,8 @@ class FolderHealth:
             head = heads[0] if heads else None
             unsealed = tuple(run_of(name) for name in names.open)
             hint = ways_on(unsealed[0]) if unsealed else None
+            if tenant is not None:
+                LedgerMemory(self._root).past(tenant)
             return LedgerRuns(len(names.sealed), head, tuple(map(shown, unsealed)), hint)
 
     def free(self) -> int:
@@ -135,6 +140,8 @@ def _held(root: int) -> bool:
     except OSError as error:
         raise folder_error(f"its lock cannot be opened: {disk.reason(error)}") from None
     try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise folder_error("its lock is not a regular file")
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

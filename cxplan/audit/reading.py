@@ -13,7 +13,7 @@ from cxplan.audit.records import read_line
 from cxplan.audit.refusal import Refused, unreadable_evidence
 from cxplan.audit.sealed import read_sealed
 from cxplan.core.canonical import parse_json
-from cxplan.core.errors import InvalidError
+from cxplan.core.errors import EvidenceError
 from cxplan.core.evidence import RunStory
 
 RECORDS = "records.jsonl"
@@ -23,14 +23,14 @@ def read_story(path: Path, run: str) -> RunStory:
     """Return what the sealed run ``run`` of the ledger at ``path`` says of itself.
 
     Raises:
-        InvalidError: the name fits none or several runs, or a run that is not sealed.
-        EvidenceError: the ledger or the bundle cannot be read.
+        InvalidError: the name fits none or several runs.
+        EvidenceError: the run is not sealed, or the ledger or the bundle cannot be read.
     """
     try:
         with disk.folder(path) as root:
             chosen = choose(names_in(root), (run,))
             if not chosen.sealed:
-                raise InvalidError(
+                raise EvidenceError(
                     "That run was begun and never sealed; it has no statement to show.",
                     code="audit.unsealed",
                     hint=ways_on(run_of(chosen.open[0])),

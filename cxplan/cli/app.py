@@ -11,7 +11,7 @@ from cxplan.cli.options import LazyGroup
 from cxplan.version import __version__
 
 if TYPE_CHECKING:
-    from cxplan.cli.screen import Screen
+    from cxplan.cli.screen import Screen, Unwritable
     from cxplan.cli.session import Result
     from cxplan.core.errors import Exit, Problem
 
@@ -55,6 +55,11 @@ LAZY = {
 """Every command's module and short help; a test holds the help against the command's own."""
 
 
+RUN = "cxplan/report"
+KINDS = {"apply": RUN, "rollback": "cxplan/plan"}
+"""The kind of a command's JSON where it is not the command's name."""
+
+
 @click.group("cxplan", cls=LazyGroup, lazy=LAZY, epilog=EXIT_HELP)
 @click.version_option(__version__, message="cxplan %(version)s")
 def root() -> None:
@@ -65,41 +70,82 @@ def root() -> None:
     """
 
 
+class _Call:
+    """What was typed, and the words of it that name the command, as far as it was found."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.arguments = arguments
+        self.words: list[str] = []
+
+    @property
+    def kind(self) -> str:
+        """The kind of its JSON, of a failure as of a success."""
+        verb = "-".join(self.words) or "error"
+        return KINDS.get(verb, f"cxplan/{verb}")
+
+
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; the outermost handler of the program."""
     if sys.platform == "win32":
         click.echo("cxplan runs on Linux and macOS; on Windows, use WSL.", err=True)
         return 3
+    call = _Call(arguments)
     try:
-        result: Result | int = root.main(arguments, prog_name="cxplan", standalone_mode=False)
+        result: Result | int = root.main(
+            arguments, prog_name="cxplan", standalone_mode=False, obj=call.words
+        )
     except (click.Abort, KeyboardInterrupt):
-        return _interrupted(arguments)
+        return _interrupted(call)
     except Exception as error:  # noqa: BLE001 - the one outermost handler: nobody sees a traceback
-        return _failed(arguments, error)
-    return result if isinstance(result, int) else _finish(arguments, result)
+        return _failed(call, error)
+    return result if isinstance(result, int) else _finish(call, result)
 
 
-def _interrupted(arguments: list[str]) -> int:
+def _interrupted(call: _Call) -> int:
     from cxplan.core.errors import Exit, Problem
 
-    return _fail(arguments, Exit.INTERRUPTED, (Problem("interrupted", "Interrupted."),))
+    return _fail(call, Exit.INTERRUPTED, (Problem("interrupted", "Interrupted."),))
 
 
-def _failed(arguments: list[str], error: Exception) -> int:
-    from cxplan.core.errors import CxplanError
+def _failed(call: _Call, error: Exception) -> int:
+    from cxplan.cli.screen import Unwritable
+    from cxplan.core.errors import CxplanError, Exit
 
+    if isinstance(error, Unwritable):
+        return _unshown(_screen(call), Exit.INVALID, error)
     if isinstance(error, CxplanError):
-        return _fail(arguments, error.exit_code, error.problems)
+        return _fail(call, error.exit_code, error.problems)
     if isinstance(error, click.ClickException):
-        return _usage(arguments, error)
-    return _internal(arguments, error)
+        return _usage(call, error)
+    return _internal(call, error)
 
 
-def _finish(arguments: list[str], result: Result) -> int:
+def _finish(call: _Call, result: Result) -> int:
+    """Show a result; what a run did stays as it is where nobody can be told."""
+    from cxplan.cli.screen import Unwritable
+    from cxplan.core.errors import Exit
+
+    screen = result.screen or _screen(call)
+    try:
+        _show(screen, result)
+    except Unwritable as error:
+        lost = result.exit is Exit.OK and result.kind != RUN
+        return _unshown(screen, Exit.INVALID if lost else result.exit, error)
+    return int(result.exit)
+
+
+def _unshown(screen: Screen, code: Exit, error: Unwritable) -> int:
+    from contextlib import suppress
+
+    with suppress(OSError):
+        screen.complain(f"Error: the output cannot be written: {error.strerror}.\n")
+    return int(code)
+
+
+def _show(screen: Screen, result: Result) -> None:
     from cxplan.views.paint import Paint
     from cxplan.views.problems import exit_document, problem_document, problems_text
 
-    screen = result.screen or _screen(arguments)
     if screen.json:
         document = dict(result.members)
         if result.kind is not None:
@@ -111,23 +157,22 @@ def _finish(arguments: list[str], result: Result) -> int:
         screen.talk(result.after)
         if result.problems:
             screen.complain(problems_text(result.problems, Paint()))
-    return int(result.exit)
 
 
-def _usage(arguments: list[str], error: click.ClickException) -> int:
+def _usage(call: _Call, error: click.ClickException) -> int:
     from cxplan.core.errors import Exit, Problem
 
     ctx = getattr(error, "ctx", None)
     hint = f"See {ctx.command_path} --help." if ctx else "See cxplan --help."
-    return _fail(arguments, Exit.INVALID, (Problem("usage", error.format_message(), hint=hint),))
+    return _fail(call, Exit.INVALID, (Problem("usage", error.format_message(), hint=hint),))
 
 
-def _internal(arguments: list[str], error: Exception) -> int:
+def _internal(call: _Call, error: Exception) -> int:
     import traceback
 
     from cxplan.core.errors import Exit, Problem
 
-    if "-v" in arguments or "--verbose" in arguments:
+    if "-v" in call.arguments or "--verbose" in call.arguments:
         frames = traceback.extract_tb(error.__traceback__)[-6:]
         where = " at " + " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames))
     else:
@@ -137,25 +182,20 @@ def _internal(arguments: list[str], error: Exception) -> int:
         f"cxplan {__version__} failed: {type(error).__name__}{where}.",
         hint="This is a bug. Report the command, this line and the output with -v.",
     )
-    return _fail(arguments, Exit.INTERNAL, (problem,))
+    return _fail(call, Exit.INTERNAL, (problem,))
 
 
-def _fail(arguments: list[str], code: Exit, problems: tuple[Problem, ...]) -> int:
+def _fail(call: _Call, code: Exit, problems: tuple[Problem, ...]) -> int:
     from cxplan.cli.session import Result
 
-    return _finish(arguments, Result(code, kind=f"cxplan/{_verb(arguments)}", problems=problems))
+    return _finish(call, Result(code, kind=call.kind, problems=problems))
 
 
-def _verb(arguments: list[str]) -> str:
-    """Return the name of the command that was asked for, for the JSON of a failure."""
-    return next((word for word in arguments if word in LAZY), "error")
-
-
-def _screen(arguments: list[str]) -> Screen:
+def _screen(call: _Call) -> Screen:
     """Return a screen for a failure, which may be that the settings could not be read."""
     from cxplan.cli.screen import Screen
     from cxplan.cli.session import environment
     from cxplan.settings import flag_in
 
-    wants_json = "--json" in arguments or flag_in(environment(), "json")
+    wants_json = "--json" in call.arguments or flag_in(environment(), "json")
     return Screen(json=wants_json, quiet=False, color=False)

@@ -106,6 +106,15 @@ class Group(_Sectioned, click.Group):
         super().__init__(*args, **kwargs)
         self.params += global_parameters()
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Note the word that names the command in the list that is the context's object."""
+        found = super().resolve_command(ctx, args)
+        if isinstance(ctx.obj, list) and found[0] is not None:
+            ctx.obj.append(found[0])
+        return found
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands first: they are what one looks for."""
         self.format_commands(ctx, formatter)

@@ -16,6 +16,10 @@ GONE = (errno.EPIPE, errno.EIO)
 """How a stream answers whose reader, or whose terminal, went away."""
 
 
+class Unwritable(OSError):
+    """An output has no room: a full disk behind it, mostly."""
+
+
 @dataclass(frozen=True, slots=True)
 class Screen:
     """The two streams, and how they are wanted."""
@@ -58,13 +62,14 @@ def wants_color(stream: IO[str], *, no_color: bool) -> bool:
 
 
 def _write(stream: IO[str], text: str) -> None:
+    """Write at once; raises ``Unwritable`` once where a stream has no room, and is silent then."""
     try:
         click.echo(text, file=stream, nl=False)
         stream.flush()
     except OSError as error:
-        if error.errno not in GONE:
-            raise
         silence(stream)
+        if error.errno not in GONE:
+            raise Unwritable(error.errno, error.strerror) from None
     except UnicodeEncodeError:
         click.echo(text.encode("ascii", "backslashreplace").decode(), file=stream, nl=False)
 

@@ -22,7 +22,7 @@ from cxplan.usecases.doctor.ledger import LITTLE_ROOM, ledger_checks
 from tests.bad.certificates import authority
 from tests.bad.conditions import assert_no_secret, tree
 from tests.bad.kit import token
-from tests.cli.kit import Bench, Done, bench
+from tests.cli.kit import TENANT_YAML, Bench, Done, bench
 from tests.cli.small import FILES, planned, small, spec
 
 ALL = (
@@ -188,6 +188,19 @@ def odd_lock(on: Bench) -> None:
     (on.folder / "audit" / ".lock").symlink_to(on.folder / "elsewhere")
 
 
+def lock_is_a_folder(on: Bench) -> None:
+    (on.folder / "audit" / ".lock").mkdir(parents=True)
+
+
+def ledger_of_another(on: Bench) -> None:
+    on.write({"tenant.yaml": TENANT_YAML.replace("tenant: test", "tenant: other")})
+
+
+def cut_journal(on: Bench) -> None:
+    path = on.bundle() / "records.jsonl"
+    path.write_bytes(path.read_bytes()[:-9])
+
+
 def damaged_bundle(on: Bench) -> None:
     bundle = on.folder / "audit" / f"000001-{LOST_RUN}"
     bundle.mkdir(parents=True)
@@ -218,6 +231,7 @@ ALONE: list[tuple[Spoil, int, str, dict[str, str], str]] = [
     (nowhere_to_lie, 12, "audit.folder", {"ledger.folder": "bad", **NO_DISK}, "--audit"),
     (unsealed_run, 12, "audit.unsealed", {"ledger.runs": "bad"}, "recover"),
     (odd_lock, 12, "audit.folder", {"ledger.lock": "bad"}, "--audit"),
+    (lock_is_a_folder, 12, "audit.folder", {"ledger.lock": "bad"}, "--audit"),
     (damaged_bundle, 12, "audit.form", {"ledger.runs": "bad"}, "cxplan audit verify"),
 ]
 
@@ -235,6 +249,23 @@ def test_one_thing_is_wrong(
     (bad,) = [name for name, state in states(found).items() if state == "bad"]
     assert hint in found[bad]["hint"]
     assert all(found[name]["found"] for name in wrong)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "error"),
+    [(ledger_of_another, 9, "audit.tenant"), (cut_journal, 12, "audit.form")],
+)
+def test_a_ledger_that_a_plan_refuses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: Spoil, code: int, error: str
+) -> None:
+    with small(tmp_path, capsys) as on:
+        assert on.cxplan("apply", "--auto-approve").code == 0
+        assert examined(on)[0].code == 0
+        spoil(on)
+        done, found = examined(on)
+        assert (done.code, done.codes()) == (code, [error])
+        assert states(found) == {"ledger.runs": "bad"}
+        assert on.cxplan("plan", "--json").codes() == [error]
 
 
 def test_the_worst_of_several_decides_and_none_hides_another(on: Bench) -> None:
@@ -539,7 +570,8 @@ class Full:
     def refuse_held(self) -> None:
         return
 
-    def runs(self) -> LedgerRuns:
+    def runs(self, tenant: str | None) -> LedgerRuns:
+        del tenant
         return LedgerRuns(3, None, ("a", "b"), "Settle it.")
 
     def free(self) -> int:
@@ -547,7 +579,7 @@ class Full:
 
 
 def test_a_disk_with_little_room_is_a_warning() -> None:
-    found: dict[str, Check] = {check.id: check for check in ledger_checks(Full())}
+    found: dict[str, Check] = {check.id: check for check in ledger_checks(Full(), None)}
     assert [check.state for check in found.values()] == [
         State.BAD,
         State.GOOD,

@@ -48,7 +48,7 @@ def test_run_that_was_cut_off_is_named_wherever_it_is_in_the_way(on: Bench) -> N
         said = done.out + done.err
         assert f"cxplan apply --resume {run}" in said, arguments
         assert f"cxplan recover {run}" in said, arguments
-        wanted = {"apply": 12, "verify": 12, "list": 0, "show": 3}
+        wanted = {"apply": 12, "verify": 12, "list": 0, "show": 12}
         assert done.code == wanted[arguments[0] if arguments[0] == "apply" else arguments[1]]
     assert on.cxplan("audit", "list", "--json").json["unsealed"] == [run]
 

@@ -51,7 +51,7 @@ def examine(world: DoctorWorld) -> Health:
             _clock(arrival),
             *tenant_checks(world, api, token, declarations),
             _key(world.key),
-            *ledger_checks(world.ledger),
+            *ledger_checks(world.ledger, None if declarations is None else declarations.tenant),
         )
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from cxplan.core.errors import EvidenceError, Exit
 from cxplan.core.health import Check, LedgerRuns, attempt, bad, good, not_checked, warning
@@ -13,12 +14,12 @@ LITTLE_ROOM = 100 << 20
 """Bytes: with less room on the ledger's disk somebody should be told."""
 
 
-def ledger_checks(ledger: LedgerHealth) -> Iterator[Check]:
-    """Yield folder, lock, runs and disk."""
+def ledger_checks(ledger: LedgerHealth, tenant: str | None) -> Iterator[Check]:
+    """Yield folder, lock, runs and disk; ``tenant`` is whose it has to be, where that is known."""
     folder = attempt("ledger.folder", ledger.folder, _folder(ledger.place))[0]
     lock = attempt("ledger.lock", ledger.refuse_held, _unlocked)[0]
-    held = lock.exit is Exit.LOCKED
-    runs = attempt("ledger.runs", ledger.runs, lambda found: _runs(found, held=held))[0]
+    judge = partial(_runs, held=lock.exit is Exit.LOCKED)
+    runs = attempt("ledger.runs", partial(ledger.runs, tenant), judge)[0]
     room = attempt("ledger.disk", ledger.free, _room)[0]
     yield folder
     yield from (_unless_same(folder, check) for check in (lock, runs, room))

@@ -34,11 +34,14 @@ class LedgerHealth(Protocol):
             EvidenceError: nobody can say.
         """
 
-    def runs(self) -> LedgerRuns:
+    def runs(self, tenant: str | None) -> LedgerRuns:
         """Return which runs it holds, unverified; none where there is no folder.
 
+        Every journal is read as a plan reads it, where the files say whose ledger it has to be.
+
         Raises:
-            EvidenceError: the folder or the newest bundle cannot be read.
+            UnapprovedError: it is not the ledger of ``tenant``.
+            EvidenceError: the folder, the newest bundle or a journal cannot be read.
         """
 
     def free(self) -> int:
