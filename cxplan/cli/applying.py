@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,24 +69,22 @@ def _applied(session: Session, way: Way, limits: _Limits) -> Result:
     allowed = allowances(limits.allow)
     most = None if limits.max_failures is None else tolerance(limits.max_failures)
     evidence.require_key(session.settings)
-    stop = StopSignals()
     progress = StderrProgress(session.screen, system.SystemClock(), notes=True)
     pace = edges.MOST_WRITES if limits.max_rps is None else limits.max_rps
     tenant = edges.tenant(session.settings, session.environ, pace)
-    world = applying.apply_world(evidence.ledger(session.settings), tenant, progress, stop)
+    world = applying.apply_world(evidence.ledger(session.settings), tenant, progress, StopSignals())
     request = applying.apply_request(
         session.environ, way.label, allowed, strict=limits.strict, tolerance=most
     )
-    with ExitStack() as signals:
-        loader = Loader(session, tenant, way, allowed, signals, stop)
-        if way.resume is None:
-            report = apply_plan(world, request, loader.load)
-        else:
-            report = resume_run(world, request, way.resume, loader.resumed)
-    return _result(session, loader.loaded, report)
+    loader = Loader(session, tenant, way, allowed)
+    if way.resume is None:
+        report = apply_plan(world, request, loader.load)
+    else:
+        report = resume_run(world, request, way.resume, loader.resumed)
+    return _result(session, way, loader.loaded, report)
 
 
-def _result(session: Session, loaded: Loaded | None, report: RunReport) -> Result:
+def _result(session: Session, way: Way, loaded: Loaded | None, report: RunReport) -> Result:
     from cxplan.views.plan_text import plan_text
     from cxplan.views.recover_text import unsealed_text
     from cxplan.views.report_text import report_document, report_text
@@ -95,9 +92,9 @@ def _result(session: Session, loaded: Loaded | None, report: RunReport) -> Resul
     if loaded is None:
         return Result(report.exit)
     ledger = str(session.settings.audit)
-    text = report_text(report, loaded.plan.vocabulary, ledger, session.paint)
-    if report.run_id is None:
-        text = plan_text(loaded.plan, session.paint)
+    text = report_text(report, loaded.plan, ledger, session.paint)
+    if report.run_id is None:  # a plan that was made on the spot has been shown
+        text = plan_text(loaded.plan, session.paint) if way.plan is not None else ""
     members = report_document(report, ledger)
     unsealed = report.run_id if report.head is None else None
     after = unsealed_text(unsealed) if unsealed else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from cxplan.core.strictness import Allowance
     from cxplan.ports import Tenant
     from cxplan.usecases.apply import Loaded
-    from cxplan.wiring.signals import StopSignals
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +83,10 @@ class Loader:
     tenant: Tenant
     way: Way
     allowed: tuple[Allowance, ...]
-    signals: ExitStack
-    stop: StopSignals
     loaded: Loaded | None = None
 
     def load(self) -> Loaded:
-        """Return the plan; from here on a signal stops the run in order."""
+        """Return the plan."""
         path = self.way.plan
         return self._kept(self._made() if path is None else self._read(path))
 
@@ -107,7 +103,6 @@ class Loader:
 
     def _kept(self, loaded: Loaded) -> Loaded:
         self.loaded = loaded
-        self.signals.enter_context(self.stop.installed())
         return loaded
 
     def _read(self, path: str) -> Loaded:

@@ -40,7 +40,7 @@ def recover(session: Session, run: str | None) -> Result:
     if done.plan is None or done.report is None:
         return Result(text=removed_text(run), members=removed_document(run), kind="cxplan/recover")
     folder, report = str(session.settings.audit), done.report
-    text = recover_text(report, done.plan.vocabulary, folder, session.paint)
+    text = recover_text(report, done.plan, folder, session.paint)
     return Result(report.exit, text, recover_document(report, folder), "cxplan/recover")
 
 

@@ -20,9 +20,10 @@ def rollback(session: Session, run: str, out: str | None) -> Result:
     """Plan the way back from a run.
 
     RUN is a sealed run's uuid, a unique beginning of it, or its folder. Each value that still is
-    what the run left goes to what stood there before; the others are listed. Reads the tenant and
-    writes nothing to it. Where the files are in Git, git revert is the rollback, and this brings
-    the tenant after it: lines that still declare what is taken back are named first.
+    what the run left goes to what stood there before; the others are listed. With a signing key
+    the run is verified first, as by cxplan audit verify RUN. Reads the tenant and writes nothing
+    to it. Where the files are in Git, git revert is the rollback, and this brings the tenant after
+    it: lines that still declare what is taken back are named first.
     """
     from cxplan.cli.planning import written
     from cxplan.core.document import document
@@ -30,22 +31,24 @@ def rollback(session: Session, run: str, out: str | None) -> Result:
     from cxplan.planfile.files import write_plan
     from cxplan.usecases.plan import plan_exit
     from cxplan.views.rollback_text import notes_document, rollback_text
+    from cxplan.wiring import evidence
 
     path = None if out is None else session.settings.path(out)
     if path is not None:
         refuse_odd(path)
-    made = _made(session, run)
+    verified = evidence.has_key(session.settings)
+    made = _made(session, run, verify=verified)
     if path is not None:
         write_plan(path, made.plan)
     return Result(
         plan_exit(made.plan, detailed=False),
-        rollback_text(made.plan, made.notes, session.paint),
-        document(made.plan) | {"rollbackNotes": notes_document(made.notes)},
+        rollback_text(made.plan, made.notes, session.paint, verified=verified),
+        document(made.plan) | {"verified": verified, "rollbackNotes": notes_document(made.notes)},
         after="" if out is None else written(made.plan, out),
     )
 
 
-def _made(session: Session, run: str) -> Planned:
+def _made(session: Session, run: str, *, verify: bool) -> Planned:
     from cxplan.cli.progress import StderrProgress
     from cxplan.usecases.plan import make_rollback
     from cxplan.usecases.rollback import run_to_take_back
@@ -54,7 +57,7 @@ def _made(session: Session, run: str) -> Planned:
     settings = session.settings
     source = edges.desired_source(settings)
     declarations = edges.read_declarations(settings, source)
-    back = run_to_take_back(evidence.ledger(settings), run, declarations)
+    back = run_to_take_back(evidence.ledger(settings), run, declarations, verify=verify)
     tenant = edges.tenant(settings, session.environ)
     progress = StderrProgress(session.screen, system.SystemClock())
     world = verbs.plan_world(source, tenant, progress, history.memory(settings))

@@ -18,18 +18,13 @@ from datetime import datetime
 from typing import Any
 
 from cxplan.core.answers import Answer, AvailabilityEvent, Failure
-from cxplan.core.diff import Change, state_of
-from cxplan.core.document import state_document
+from cxplan.core.diff import Change
 from cxplan.core.errors import Exit
+from cxplan.core.findings import Finding, Verdict
 from cxplan.core.ids import AgentId, ETag, SkillId, WorkModeId
 from cxplan.core.instant import parse_utc
-from cxplan.core.live import (
-    AgentReading,
-    Assignment,
-    MissingAgent,
-    ObservedAgent,
-    UnreadAgent,
-)
+from cxplan.core.live import AgentReading, Assignment, ObservedAgent
+from cxplan.core.record import Attempted
 from cxplan.core.report import WRITTEN
 from cxplan.core.steps import (
     ATTEMPTS,
@@ -67,14 +62,16 @@ class OpenWrite:
     """An agent with an intent and no outcome.
 
     ``seen`` is the state that the last intent was decided on, its tag the If-Match; ``answers``
-    are those that were recorded to it. ``late`` tells whether a write of an earlier intent may
-    still land.
+    are those that were recorded to it, and ``findings`` what its checks said. ``late`` tells
+    whether a write of an earlier intent may still land; ``attempted`` counts those of all intents.
     """
 
     seen: ObservedAgent
     intents: int = 1
     answers: tuple[Answer, ...] = ()
     late: bool = False
+    findings: tuple[Finding, ...] = ()
+    attempted: Attempted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +169,14 @@ class _Reader:
     def _intent(self, line: Mapping[str, Any]) -> None:
         agent_id = AgentId(_text(line["agentId"]))
         seen = _observed(agent_id, line["before"], line["ifMatch"])
+        write = OpenWrite(seen, findings=tuple(_finding(check) for check in line["checks"]))
         before = self.open.get(agent_id)
-        if before is None:
-            self.open[agent_id] = OpenWrite(seen)
-        else:
+        if before is not None:
             effort, last = _replayed(before)
             late = effort.late or _final(last) is None
-            self.open[agent_id] = OpenWrite(seen, before.intents + 1, late=late)
+            intents, attempted = before.intents + 1, before.attempted
+            write = replace(write, intents=intents, late=late, attempted=attempted)
+        self.open[agent_id] = write
 
     def _attempt(self, line: Mapping[str, Any]) -> None:
         agent_id = AgentId(_text(line["agentId"]))
@@ -186,8 +184,12 @@ class _Reader:
         if write is None:
             return
         failure = None if line["failure"] is None else Failure(line["failure"])
-        answer = Answer(_number(line["status"]), failure, latency_ms=line["latencyMs"])
-        self.open[agent_id] = replace(write, answers=(*write.answers, answer))
+        status, latency = _number(line["status"]), line["latencyMs"]
+        headers = tuple((_text(name), _text(value)) for name, value in line["headers"].items())
+        answer = Answer(status, failure, latency_ms=latency, headers=headers)
+        before = write.attempted.attempts if write.attempted else 0
+        attempted = Attempted(before + 1, answer, _tag(line["ifMatch"]))
+        self.open[agent_id] = replace(write, answers=(*write.answers, answer), attempted=attempted)
 
     def _outcome(self, line: Mapping[str, Any]) -> None:
         agent_id = AgentId(_text(line["agentId"]))
@@ -226,10 +228,18 @@ def _observed(agent_id: AgentId, state: Mapping[str, Any], etag: object) -> Obse
     )
     return ObservedAgent(
         agent_id,
-        None if etag is None else ETag(_text(etag)),
+        _tag(etag),
         None if mode is None else WorkModeId(_text(mode)),
         tuple(sorted(skills, key=lambda held: held.skill_id)),
     )
+
+
+def _tag(etag: object) -> ETag | None:
+    return None if etag is None else ETag(_text(etag))
+
+
+def _finding(check: Mapping[str, Any]) -> Finding:
+    return Finding(_text(check["id"]), Verdict(check["verdict"]), _text(check["message"]))
 
 
 def _moved(part: Mapping[str, Any]) -> Moved:
@@ -310,28 +320,3 @@ def _final(last: Decision | None) -> Settled | None:
             return Settled(Outcome.FAILED, "somebody else wrote first; nothing was sent after that")
         case _:
             return None
-
-
-def recovered_fields(
-    agent_id: AgentId, write: OpenWrite, reading: AgentReading, decision: str
-) -> dict[str, Any]:
-    """Return the line of what was found out about an open intent, and what follows from it."""
-    seen = reading if isinstance(reading, ObservedAgent) else None
-    return {
-        "agentId": agent_id,
-        "ifMatch": write.seen.etag,
-        "read": state_document(state_of(seen)) if seen else None,
-        "etag": seen.etag if seen else None,
-        "unread": _unread(reading),
-        "decision": decision,
-    }
-
-
-def _unread(reading: AgentReading) -> str | None:
-    match reading:
-        case ObservedAgent():
-            return None
-        case MissingAgent():
-            return "agent.notFound"
-        case UnreadAgent(code=code):
-            return code

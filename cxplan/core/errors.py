@@ -95,7 +95,7 @@ class Problem:
 class CxplanError(Exception):
     """A reason why going on makes no sense; ends the command with ``exit_code``."""
 
-    exit_code: ClassVar[Exit] = Exit.INTERNAL
+    exit_code: Exit = Exit.INTERNAL
     default_code: ClassVar[str] = "internal"
 
     def __init__(
@@ -200,7 +200,11 @@ class EvidenceError(CxplanError):
 
 
 class Interrupted(CxplanError):
-    """A signal asked for an orderly stop."""
+    """A signal asked for an orderly stop; ``exit_code`` is that signal's."""
 
-    exit_code = Exit.INTERRUPTED
     default_code = "interrupted"
+
+    def __init__(self, code: Exit) -> None:
+        """Say no more than that."""
+        super().__init__("Interrupted.")
+        self.exit_code = code

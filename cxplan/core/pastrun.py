@@ -1,4 +1,4 @@
-"""A sealed run to what it left of each agent, and what it found there; unverified."""
+"""A sealed run to what it left of each agent, and what it found there, as its records tell it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from cxplan.core.live import TenantIdentity
 RECORDS = "records.jsonl"
 WRITING = frozenset({"applied", "converged"})
 """The outcomes after which an agent's values are those that the run left."""
+UNKNOWN = "unknown"
+"""The outcome after which nobody knows whether they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +31,17 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class AgentLeft:
-    """What a run left of one agent, and the state that it found."""
+    """What a run left of one agent, or may have, and the state that it found."""
 
     values: tuple[Left, ...]
     before: AgentState
+    sure: bool = True
+    """Whether the run is known to have written it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """A sealed run as it tells of itself, unverified: what it left of each agent that it wrote."""
+    """A sealed run as it tells of itself: what it left of each agent that it wrote, or may have."""
 
     run_id: str
     place: str
@@ -60,12 +64,13 @@ class PastRun:
 
 
 def past_run(story: RunStory) -> PastRun:
-    """Return what a run wrote.
+    """Return what a run wrote, and what it sent without learning how that ended.
 
     Raises:
         EvidenceError: a record lacks what it must have.
     """
-    records = [r for r in story.records if r["kind"] == OUTCOME and r["outcome"] in WRITING]
+    told = {*WRITING, UNKNOWN}
+    records = [r for r in story.records if r["kind"] == OUTCOME and r["outcome"] in told]
     try:
         agents = {AgentId(_text(record["agentId"])): _agent_left(record) for record in records}
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -79,7 +84,8 @@ def past_run(story: RunStory) -> PastRun:
 
 
 def _agent_left(record: Mapping[str, Any]) -> AgentLeft:
-    return AgentLeft(tuple(map(_left, record["changes"])), _state(record["previousState"]))
+    values, before = tuple(map(_left, record["changes"])), _state(record["previousState"])
+    return AgentLeft(values, before, sure=record["outcome"] in WRITING)
 
 
 def _left(change: Mapping[str, Any]) -> Left:

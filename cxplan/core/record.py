@@ -19,7 +19,7 @@ from cxplan.core.due import looked
 from cxplan.core.findings import Finding, Verdict
 from cxplan.core.ids import AgentId, ETag
 from cxplan.core.instant import utc_millis, utc_text
-from cxplan.core.live import AgentReading, ObservedAgent, UnreadAgent
+from cxplan.core.live import AgentReading, MissingAgent, ObservedAgent, UnreadAgent
 from cxplan.core.model import LayerKind, Override
 from cxplan.core.plan import Plan
 from cxplan.core.steps import Moved, Outcome
@@ -31,11 +31,10 @@ _ATTRIBUTION = {Outcome.APPLIED: "own", Outcome.CONVERGED: "unproven"}
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """What was sent for one agent and what came back last."""
+    """What was sent for one agent and what came back last; None where nothing has yet."""
 
     attempts: int
-    latency_ms: int
-    answer: Answer
+    answer: Answer | None
     sent: ETag | None
     """The If-Match of the last attempt."""
 
@@ -112,6 +111,34 @@ def read_back_fields(agent_id: AgentId, reading: AgentReading, why: str) -> dict
     }
 
 
+def recovered_fields(
+    agent_id: AgentId, sent: ETag | None, reading: AgentReading, decision: str
+) -> dict[str, Any]:
+    """Return the line of what was found out about an open intent, and what follows from it.
+
+    ``sent`` is the intent's If-Match.
+    """
+    seen = reading if isinstance(reading, ObservedAgent) else None
+    return {
+        "agentId": agent_id,
+        "ifMatch": sent,
+        "read": state_document(state_of(seen)) if seen else None,
+        "etag": seen.etag if seen else None,
+        "unread": _unread(reading),
+        "decision": decision,
+    }
+
+
+def _unread(reading: AgentReading) -> str | None:
+    match reading:
+        case ObservedAgent():
+            return None
+        case MissingAgent():
+            return "agent.notFound"
+        case UnreadAgent(code=code):
+            return code
+
+
 def outcome_fields(ending: Ending, *, audit_id: str, at: datetime, locking: str) -> dict[str, Any]:
     """Return the record of one agent."""
     return {
@@ -157,7 +184,7 @@ def _validation(findings: tuple[Finding, ...]) -> dict[str, Any]:
 
 
 def _response(attempted: Attempted | None) -> dict[str, Any] | None:
-    if attempted is None:
+    if attempted is None or attempted.answer is None:
         return None
     headers = dict(attempted.answer.headers)
     return {"status": attempted.answer.status, "headers": headers}
@@ -165,7 +192,7 @@ def _response(attempted: Attempted | None) -> dict[str, Any] | None:
 
 def _metrics(attempted: Attempted | None, at: datetime) -> dict[str, Any]:
     return {
-        "latencyMs": attempted.latency_ms if attempted else None,
+        "latencyMs": attempted.answer.latency_ms if attempted and attempted.answer else None,
         "attempts": attempted.attempts if attempted else 0,
         "timestamp": utc_millis(at),
     }

@@ -72,16 +72,23 @@ class Why(StrEnum):
     LATER = "laterRun"
     """A later run wrote it."""
 
+    UNKNOWN = "unknown"
+    """Nobody knows whether the run wrote it."""
+
     UNSTATED = "unstated"
     """The tenant stated no value before the run, and none cannot be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A value that is not taken back; ``run`` is the later run that left it as it is now."""
+    """A value that is not taken back; ``run`` is the later run that left it as it is now.
+
+    ``left`` is what the run left, or wanted where nobody knows whether it wrote it.
+    """
 
     agent: DesiredAgent
     path: str
+    before: Value
     left: Value
     now: Value
     why: Why
@@ -135,6 +142,8 @@ def back_of(
 ) -> Back:
     """Return the way back of an agent that ``run`` wrote, from the state that was just read.
 
+    Where nobody knows whether it wrote it, nothing goes back, and each value is told of.
+
     ``last`` is what runs last wrote to it: a value of a later run is not this run's any more.
     """
     way = _Way(run, agent, state_of(observed), terms, last)
@@ -163,6 +172,10 @@ class _Way:
         """Return the values of before as what is wanted."""
         left = self.run.agents[self.agent.id]
         own = [v for v in left.values if not _same(v.key, value_of(left.before, v.key), v.value)]
+        if not left.sure:
+            for value in own:
+                self._keep(value, Why.UNKNOWN)
+            own = []
         mode = self._mode([v for v in own if v.key.skill_id is None], left.before, modes)
         skills: list[DesiredSkill] = []
         for skill_id in sorted({v.key.skill_id for v in own if v.key.skill_id is not None}):
@@ -172,6 +185,11 @@ class _Way:
         return replace(
             self.agent, skills=tuple(skills), work_mode=mode, exclusive=None, layers=(_PLACE.layer,)
         )
+
+    @property
+    def _found(self) -> AgentState:
+        """The state that the run found."""
+        return self.run.agents[self.agent.id].before
 
     def _mode(self, values: Iterable[Left], before: AgentState, modes: Modes) -> DesiredMode | None:
         for value in values:
@@ -213,7 +231,7 @@ class _Way:
         now, later = value_of(self.live, left.key), self._later(left.key)
         if _same(left.key, now, left.value) and later is None:
             return True
-        before = value_of(self.run.agents[self.agent.id].before, left.key)
+        before = value_of(self._found, left.key)
         if _same(left.key, now, before):
             self._keep(left, Why.BACK, later)
         else:
@@ -236,8 +254,8 @@ class _Way:
         path, skill_id = left.path, left.key.skill_id
         if skill_id is not None:
             path = f"skills/{self._name(skill_id, left)}/{left.key.part}"
-        now = value_of(self.live, left.key)
-        self.kept.append(Kept(self.agent, path, left.value, now, why, run))
+        before, now = value_of(self._found, left.key), value_of(self.live, left.key)
+        self.kept.append(Kept(self.agent, path, before, left.value, now, why, run))
 
 
 def _same(key: ValueKey, first: Value, second: Value) -> bool:

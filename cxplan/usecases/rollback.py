@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from cxplan.core.errors import UnapprovedError
+from cxplan.core.errors import EvidenceError, UnapprovedError
 from cxplan.core.model import Declarations
 from cxplan.core.pastrun import PastRun, past_run
 from cxplan.ports import Ledger
 
 
-def run_to_take_back(ledger: Ledger, run: str, declarations: Declarations) -> PastRun:
+def run_to_take_back(
+    ledger: Ledger, run: str, declarations: Declarations, *, verify: bool
+) -> PastRun:
     """Return the sealed run called ``run``, which wrote to the tenant that the files are of.
 
-    What it says of itself is not verified here: ``cxplan audit verify`` does that.
+    ``verify`` tells whether there is a key to check with first what the run says of itself.
 
     Raises:
-        InvalidError: no such run, several, or one that is not sealed.
+        InvalidError: no such run, or several.
         UnapprovedError: it wrote to another tenant.
-        EvidenceError: the bundle cannot be read.
+        EvidenceError: the bundle cannot be read, is not sealed, or does not hold.
     """
     story = ledger.story(run)
+    if verify:
+        _refuse_unverified(ledger, run)
     if story.tenant != declarations.tenant:
         raise UnapprovedError(
             f"The run wrote to tenant {story.tenant}, the files are of {declarations.tenant}.",
@@ -26,3 +30,14 @@ def run_to_take_back(ledger: Ledger, run: str, declarations: Declarations) -> Pa
             hint="Name a run of this tenant, or give the ledger of the other one with --audit.",
         )
     return past_run(story)
+
+
+def _refuse_unverified(ledger: Ledger, run: str) -> None:
+    for failure in ledger.verify((run,)).all_failures:
+        raise EvidenceError(
+            f"The run is not what was sealed: {failure.summary}.",
+            code=failure.code,
+            address=failure.place,
+            hint="Nothing is planned from it. Check it with cxplan audit verify, and with --key "
+            "where it was sealed with another key.",
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cxplan.core.plan import Vocabulary
+from cxplan.core.plan import Plan
 from cxplan.core.report import RunReport
 from cxplan.core.steps import Outcome
 from cxplan.views.encoder import show
@@ -14,10 +14,10 @@ from cxplan.views.report_text import report_document, report_text
 from cxplan.views.values import count
 
 
-def recover_text(report: RunReport, vocabulary: Vocabulary, ledger: str, paint: Paint) -> str:
+def recover_text(report: RunReport, plan: Plan, ledger: str, paint: Paint) -> str:
     """Return what a recovered run had done as text, ending in a newline."""
     text = f"Run {show(report.run_id or '')} is recovered and sealed.\n"
-    text += report_text(report, vocabulary, ledger, paint)
+    text += report_text(report, plan, ledger, paint)
     unknown = report.summary[Outcome.UNKNOWN]
     if unknown:
         text += (

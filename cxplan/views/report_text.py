@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cxplan.core.evidence import Head
-from cxplan.core.plan import Vocabulary
+from cxplan.core.plan import Plan, Vocabulary
 from cxplan.core.report import AS_DESIRED, AgentReport, RunReport
 from cxplan.core.steps import Moved, Outcome
 from cxplan.views.encoder import show
@@ -35,13 +35,13 @@ NAMED = 8
 """So many agents who ended alike are named; the others are counted."""
 
 
-def report_text(report: RunReport, vocabulary: Vocabulary, ledger: str, paint: Paint) -> str:
+def report_text(report: RunReport, plan: Plan, ledger: str, paint: Paint) -> str:
     """Return the end of an apply as text, ending in a newline; ``ledger`` is its folder."""
-    lines = [*_lines(report, vocabulary, paint)]
+    lines = [*_lines(report, plan.vocabulary, paint)]
     if report.head:
         lines.append(f"Bundle: {show(_path(ledger, report.head))}")
         lines.append(f"Head, to be kept elsewhere: {report.head}")
-    lines += _next(report)
+    lines += _next(report, plan.rollback)
     return "\n".join(lines) + "\n"
 
 
@@ -95,17 +95,18 @@ def _folded(group: list[AgentReport], paint: Paint) -> Iterator[str]:
     yield paint.faint(f"      {named} and {left:,} more" if left > 0 else f"      {named}")
 
 
-def _next(report: RunReport) -> Iterator[str]:
-    """Say what to do about what is not as desired."""
+def _next(report: RunReport, rollback: str | None) -> Iterator[str]:
+    """Say what to do about what is not as desired; ``rollback`` is the run that is taken back."""
     counts = report.summary
     if report.head is None:
         return
     if counts[Outcome.UNKNOWN]:
         yield "Next: cxplan explain AGENT --live shows how each unknown agent stands by now."
     if any(counts[outcome] for outcome in _AGAIN):
+        planning = "plan" if rollback is None else f"rollback {show(rollback)}"
         yield (
-            "Next: cxplan plan -o FILE, then cxplan apply FILE; what was written is there and is "
-            "not written again."
+            f"Next: cxplan {planning} -o FILE, then cxplan apply FILE; what was written is there "
+            "and is not written again."
         )
 
 

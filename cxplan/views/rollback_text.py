@@ -16,9 +16,15 @@ from cxplan.views.plan_text import NAMED, plan_text
 from cxplan.views.values import columns, count, value_text
 
 
-def rollback_text(plan: Plan, notes: Notes, paint: Paint) -> str:
-    """Return the plan as text, after what has to be known first."""
+def rollback_text(plan: Plan, notes: Notes, paint: Paint, *, verified: bool) -> str:
+    """Return the plan as text, after what has to be known first.
+
+    ``verified`` tells whether the run's own records were.
+    """
     lines = [*_declared(plan, notes.declared, paint), *_kept(plan, notes.kept, paint)]
+    if not verified:
+        run = show(plan.rollback or "")
+        lines += [f"The run was read unverified: cxplan audit verify {run} checks it.", ""]
     return "".join(f"{line}\n" for line in lines) + plan_text(plan, paint)
 
 
@@ -50,14 +56,20 @@ def _kept(plan: Plan, kept: tuple[Kept, ...], paint: Paint) -> Iterator[str]:
     rows = [
         (
             f"  {show(each.agent.key)}/{show(each.path)}",
-            f"left at {_value(plan, each.path, each.left)}, "
-            f"now {_value(plan, each.path, each.now)}",
+            f"{_stood(plan, each)}, now {_value(plan, each.path, each.now)}",
             _why(each),
         )
         for each in kept
     ]
     yield from _cut(columns(rows), "value")
     yield ""
+
+
+def _stood(plan: Plan, kept: Kept) -> str:
+    left = _value(plan, kept.path, kept.left)
+    if kept.why is Why.UNKNOWN:
+        return f"before {_value(plan, kept.path, kept.before)}, wanted {left}"
+    return f"left at {left}"
 
 
 def _why(kept: Kept) -> str:
@@ -69,6 +81,8 @@ def _why(kept: Kept) -> str:
             return "changed since"
         case Why.LATER:
             return f"written{by} since"
+        case Why.UNKNOWN:
+            return "nobody knows whether the run wrote it"
         case Why.UNSTATED:
             return "no value stood there before"
 
@@ -97,6 +111,7 @@ def notes_document(notes: Notes) -> dict[str, Any]:
             {
                 "agent": _agent(each.agent),
                 "path": each.path,
+                "before": each.before,
                 "left": each.left,
                 "now": each.now,
                 "why": each.why.value,

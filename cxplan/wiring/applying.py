@@ -43,6 +43,7 @@ def apply_world(
         WRITERS,
         random.SystemRandom().random,
         stop.requested,
+        stop.installed,
     )
 
 

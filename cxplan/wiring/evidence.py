@@ -37,6 +37,11 @@ def ledger(settings: Settings, trusted: tuple[Path, ...] = ()) -> FileLedger:
     )
 
 
+def has_key(settings: Settings) -> bool:
+    """Tell whether there is a signing key, whose public half can verify."""
+    return settings.signing_key is not None and settings.signing_key.exists()
+
+
 def require_key(settings: Settings) -> None:
     """Refuse to apply without a signing key.
 

@@ -226,6 +226,21 @@ def test_a_change_between_the_way_back_and_its_apply_is_a_conflict(on: Bench) ->
     assert levels(on, "s-voice") == BEFORE | {"agent-1": 9}
 
 
+def test_a_write_of_unknown_outcome_stays_and_is_listed_though_it_landed(on: Bench) -> None:
+    lost = Rule("PATCH", "/api/v2/agents/agent-1/workmodes", status=504, times=None)
+    on.simulator.world.add_rule(lost)
+    run = applied(on, code=11)
+    on.simulator.world.foreign_change("agent-1", skill="s-voice", level=3)
+    document = rolled(on, run)
+    assert kept(document) == {f"one/{VOICE}": ("unknown", 3, 3)}
+    assert document["rollbackNotes"]["kept"][0]["before"] == 5
+    assert f"one/{VOICE}" not in paths(document)
+    assert (
+        f"  one/{VOICE}  before standard (5), wanted senior (3), now senior (3)  "
+        "nobody knows whether the run wrote it"
+    ) in on.cxplan("rollback", run).out
+
+
 # --- skills that came and went ----------------------------------------------------------------
 
 
@@ -354,7 +369,7 @@ def test_what_is_no_sealed_run_of_this_ledger_is_refused(on: Bench) -> None:
     folder = on.bundle()
     folder.rename(folder.with_name(folder.name + ".open"))
     done = on.cxplan("rollback", folder.name.partition("-")[2], "--json")
-    assert refused(done) == (3, ["audit.unsealed"])
+    assert refused(done) == (12, ["audit.unsealed"])
     assert asked(on) == before
 
 
@@ -382,3 +397,39 @@ def test_a_place_that_is_no_file_is_refused_before_the_tenant_is_asked(on: Bench
     before = asked(on)
     assert on.cxplan("rollback", run, "-o", "desired").code == 3
     assert asked(on) == before
+
+
+def test_a_run_that_does_not_verify_is_refused_before_the_tenant_is_asked(on: Bench) -> None:
+    run = applied(on)
+    assert rolled(on, run)["verified"] is True
+    journal = on.bundle() / "records.jsonl"
+    text = journal.read_text("ascii").replace('"level":5', '"level":20')
+    journal.write_text(text, "ascii")
+    before = asked(on)
+    done = on.cxplan("rollback", run, "-o", "back.json", "--json")
+    assert refused(done) == (12, ["audit.chain"])
+    assert asked(on) == before
+    assert not (on.folder / "back.json").exists()
+
+
+def test_without_a_key_it_says_that_the_run_is_unverified(on: Bench) -> None:
+    run = applied(on)
+    word = "The run was read unverified"
+    assert word not in on.cxplan("rollback", run).out
+    del on.environ["CXPLAN_SIGNING_KEY"]
+    assert f"{word}: cxplan audit verify {run} checks it." in on.cxplan("rollback", run).out
+    assert rolled(on, run)["verified"] is False
+
+
+def test_what_to_do_next_is_another_rollback(on: Bench) -> None:
+    """A plan of the files would write again what is taken back."""
+    run = applied(on)
+    assert on.cxplan("rollback", run, "-o", "back.json").code == 0
+    on.simulator.world.foreign_change("agent-1", skill="s-voice", level=9)
+    done = on.cxplan("apply", "back.json")
+    assert f"Next: cxplan rollback {run} -o FILE, then cxplan apply FILE" in done.out
+    assert "cxplan plan" not in done.out
+    assert on.cxplan("rollback", run, "-o", "again.json").code == 0
+    on.write(members(one='{id: "agent-1", skills: {voice: standard}}'))
+    stale = on.cxplan("apply", "again.json")
+    assert f"Run cxplan rollback {run} again" in stale.err

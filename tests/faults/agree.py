@@ -312,8 +312,8 @@ def _attempts(bundle: Bundle, log: Log) -> None:
             assert arrived[agent_id] <= sent[agent_id] <= most, agent_id
     for line in bundle.kind("agent.outcome"):
         attempts = len(bundle.kind("agent.attempt", line["agentId"]))
-        abandoned = line["agentId"] in left and line["metrics"]["attempts"] == 0
-        assert abandoned or line["metrics"]["attempts"] == attempts
+        unanswered = line["metrics"]["attempts"] - attempts
+        assert unanswered == 0 or (line["agentId"] in left and unanswered == 1)
 
 
 def _events(bundle: Bundle, log: Log) -> None:

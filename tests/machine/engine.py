@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -265,6 +266,7 @@ class Bench:
             1,
             lambda: (next(fractions) % 4 + 1) / 5,
             lambda: play.signal,
+            nullcontext,
         )
 
     def _begin(self, workers: Interleaved) -> None:

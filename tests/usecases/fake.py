@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -34,7 +34,7 @@ from cxplan.core.plan import Plan
 from cxplan.core.report import RunReport
 from cxplan.core.strictness import Allowance
 from cxplan.planfile.files import parse_plan
-from cxplan.ports import always
+from cxplan.ports import LeavableWorkers, always
 from cxplan.usecases.apply import (
     ApplyRequest,
     ApplyWorld,
@@ -312,9 +312,11 @@ class Stage:
     ledger: FakeLedger = field(default_factory=FakeLedger)
     clock: FakeClock = field(default_factory=FakeClock)
     stop: Callable[[], Exit | None] = lambda: None
+    in_order: Callable[[], AbstractContextManager[None]] = nullcontext
     history: History = field(default_factory=dict)
     past: Past = field(default_factory=Past)
     allowed: tuple[Allowance, ...] = ()
+    workers: LeavableWorkers = field(default_factory=InOrder)
 
     def plan(self) -> Plan:
         return self.planned()
@@ -356,10 +358,11 @@ class Stage:
             self.clock,
             FakeIds(),
             Silent(),
-            InOrder(),
+            self.workers,
             1,
             lambda: 0.5,
             self.stop,
+            self.in_order,
         )
 
     def _request(self) -> ApplyRequest:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -246,7 +247,7 @@ def test_write_that_a_check_forbids_by_now_is_unknown_not_deferred() -> None:
 
 def test_open_write_is_unknown_where_a_signal_comes_before_its_turn() -> None:
     on = cut_at(3)
-    on.stop = lambda: Exit.INTERRUPTED
+    on.stop = lambda: Exit.INTERRUPTED if on.journal.of("recovery.start") else None
     report = on.resume()
     assert outcomes(on) == {"id-a": "unknown", "id-b": "notAttempted", "id-c": "notAttempted"}
     assert report.exit is Exit.UNKNOWN
@@ -360,8 +361,9 @@ def test_only_an_unmoved_write_that_nobody_promised_goes_again() -> None:
 def test_later_intent_remembers_what_may_still_land() -> None:
     state: dict[str, Any] = {"workModeId": None, "skills": []}
     at: dict[str, Any] = {"at": "2026-11-25T12:00:00Z", "agentId": "a"}
-    intent = at | {"kind": "agent.intent", "before": state, "ifMatch": '"1"'}
-    attempt = at | {"kind": "agent.attempt", "failure": None, "latencyMs": 1}
+    intent = at | {"kind": "agent.intent", "before": state, "ifMatch": '"1"', "checks": []}
+    attempt = at | {"kind": "agent.attempt", "failure": None, "latencyMs": 1, "headers": {}}
+    attempt |= {"ifMatch": '"1"'}
     for status, late in ((412, False), (429, True), (504, True)):
         lines = [intent, attempt | {"status": status}, intent]
         write = cut_of(lines).open[AgentId("a")]
@@ -431,6 +433,11 @@ def test_resumption_waits_until_other_runs_are_settled() -> None:
     agree(on)
 
 
+def began(on: Stage) -> Exit | None:
+    """A signal that comes as soon as there is a run."""
+    return Exit.TERMINATED if on.ledger.run else None
+
+
 def unsealed(on: Stage) -> None:
     on.journal.sealed = None
 
@@ -438,7 +445,7 @@ def unsealed(on: Stage) -> None:
 def test_run_that_had_ended_is_sealed_with_the_exit_that_it_had() -> None:
     for go_on in (Stage.recover, Stage.resume):
         on = stage()
-        on.stop = lambda: Exit.TERMINATED
+        on.stop = partial(began, on)
         on.apply(on.plan())
         unsealed(on)
         lines = list(on.journal.lines)

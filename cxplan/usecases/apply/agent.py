@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache, partial
 
@@ -23,7 +23,7 @@ from cxplan.core.live import (
 )
 from cxplan.core.model import DesiredAgent, DesiredMode
 from cxplan.core.plan import PlannedAgent, Status
-from cxplan.core.record import Ending, reason_text, tickets
+from cxplan.core.record import Attempted, Ending, reason_text, tickets
 from cxplan.core.report import AS_DESIRED
 from cxplan.core.resolve import Resolved
 from cxplan.core.rollback import stranger, wanted_by
@@ -33,6 +33,7 @@ from cxplan.core.strictness import COVERAGE, FREEZE, WITHOUT_SKILL
 from cxplan.ports import Run
 from cxplan.usecases.apply.cover import CoverBook
 from cxplan.usecases.apply.gate import Gate
+from cxplan.usecases.apply.inflight import InFlight
 from cxplan.usecases.apply.world import ApplyWorld
 from cxplan.usecases.apply.write import NOTHING_YET, AgentWrite, Review, Written
 
@@ -59,6 +60,7 @@ class Executor:
     """Whether any tag that moved since the plan is a conflict, whatever else moved."""
     rollback: str | None = None
     """The run that the plan takes back."""
+    in_flight: InFlight = field(default_factory=InFlight)
 
     def execute(self, planned: PlannedAgent) -> Written | Ending:
         """Bring one ready agent to its outcome; an ``Ending`` where nothing was sent.
@@ -108,6 +110,7 @@ class Executor:
         seen: ObservedAgent,
         changes: tuple[Change, ...],
         spent: Effort = NOTHING_YET,
+        earlier: Attempted | None = None,
     ) -> Written | Ending:
         review = self._review(planned, seen, changes)
         if review.outcome is not None:
@@ -116,6 +119,7 @@ class Executor:
             self.world,
             self.run,
             self.gate,
+            self.in_flight,
             self._reason(changes),
             planned.changes,
             changes,
@@ -123,6 +127,7 @@ class Executor:
             review.findings,
             partial(self._review, planned),
             spent,
+            earlier,
         ).settle()
 
     def _reason(self, changes: tuple[Change, ...]) -> str:

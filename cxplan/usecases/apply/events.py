@@ -1,10 +1,15 @@
-"""Telling external systems of each write: at least once, and never a reason to call it failed."""
+"""Telling external systems of each write: at least once, and never a reason to call it failed.
+
+A signal that asks for an orderly stop ends it like anything else: what was not sent stays for the
+next run on the ledger.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from cxplan.core.answers import Answer, AvailabilityEvent, Failure
 from cxplan.core.errors import TenantError
@@ -12,11 +17,17 @@ from cxplan.core.ids import AgentId
 from cxplan.core.outbox import INTENT, OUTCOME, Undelivered, intent_fields, outcome_fields
 from cxplan.core.steps import ATTEMPTS, backoff
 from cxplan.ports import Run
+from cxplan.usecases.apply.gate import Gate
 from cxplan.usecases.apply.held import Held
 from cxplan.usecases.apply.world import ApplyWorld
 
 PERMANENT = range(400, 500)
 RETRIED = frozenset({408, 429})
+GLANCE = 0.1
+"""Seconds between two looks at whether a signal came while an event waits to be sent again."""
+
+Waiting = tuple[str | None, AvailabilityEvent]
+"""An event that is to be sent, and the earlier run that it is of; None for this one."""
 
 
 @dataclass(slots=True)
@@ -30,23 +41,21 @@ class Publisher:
     undelivered: int = field(init=False, default=0)
     _pending: dict[AgentId, AvailabilityEvent] = field(init=False, default_factory=dict)
     """Events that are not settled yet; whoever takes one out records how it ended."""
-    _intended: set[AgentId] = field(init=False, default_factory=set)
+    _intended: set[tuple[str | None, AgentId]] = field(init=False, default_factory=set)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
-    def deliver(self, failed: Callable[[str], None]) -> None:
+    def deliver(self, gate: Gate) -> None:
         """Send what earlier runs on this ledger could not deliver, once each.
 
-        ``failed`` is told of a bug that one of them met; the others are sent all the same.
+        ``gate`` is told of a bug that one of them met; the others are sent all the same. A signal
+        that leaves some unsent stops the run.
 
         Raises:
             EvidenceError: the journal cannot be written.
         """
-        for one in self.left:
-            self.run.record(INTENT, intent_fields(one.event, one.run_id))
-            answer = None
-            with Held(failed):
-                answer = self._send(one.event)
-            self._outcome(one.event.agent_id, one.run_id, answer)
+        waiting = tuple((one.run_id, one.event) for one in self.left)
+        for (of, event), answer in self._answered(waiting, self._send, gate):
+            self._outcome(event.agent_id, of, answer)
 
     def expect(self, event: AvailabilityEvent) -> None:
         """Note an event before its write is recorded, so that no interruption loses it."""
@@ -64,51 +73,90 @@ class Publisher:
         Raises:
             EvidenceError: the journal cannot be written.
         """
-        if not self._intend(event):
-            return
+        with self._lock:
+            if event.agent_id not in self._pending:
+                return
+        self._intend(None, event)
         answer = self._send(event)
-        if (answer.succeeded or _permanent(answer)) and self._take(event.agent_id):
+        if not _may_get_through(answer) and self._take(event.agent_id):
             self._outcome(event.agent_id, None, answer)
 
-    def finish(self, failed: Callable[[str], None], *, hurried: bool) -> None:
-        """Send what is pending with patience, if there is any; what is left stays undelivered.
+    def finish(self, gate: Gate) -> None:
+        """Send what is pending with patience; what is left stays undelivered.
 
-        ``failed`` is told of a bug, as by ``deliver``.
+        ``gate`` is told as by ``deliver``.
 
         Raises:
             EvidenceError: the journal cannot be written.
         """
-        for agent_id in list(self._pending):
-            event = self._pending[agent_id]
-            self._intend(event)
-            answer = None
-            if not hurried:
-                with Held(failed):
-                    answer = self._insist(event)
-            if self._take(agent_id):
-                self._outcome(agent_id, None, answer)
-
-    def _intend(self, event: AvailabilityEvent) -> bool:
-        """Record that an event is about to be sent; False where nobody waits for it any more."""
         with self._lock:
-            if event.agent_id not in self._pending or event.agent_id in self._intended:
-                return event.agent_id in self._pending
-            self._intended.add(event.agent_id)
-        self.run.record(INTENT, intent_fields(event, None))
-        return True
+            waiting = tuple((None, event) for event in self._pending.values())
+        for (_, event), answer in self._answered(waiting, self._insist, gate):
+            if self._take(event.agent_id):
+                self._outcome(event.agent_id, None, answer)
+
+    def _answered(
+        self, waiting: Sequence[Waiting], send: Callable[[AvailabilityEvent], Answer], gate: Gate
+    ) -> Iterator[tuple[Waiting, Answer | None]]:
+        """Yield each event with its answer, None where a signal left no time for one.
+
+        After the first signal none is begun; the one under way is left with the workers' patience.
+        """
+
+        def begun() -> Iterator[Waiting]:
+            for of, event in waiting:
+                if self._is_stopped():
+                    return
+                self._intend(of, event)
+                yield of, event
+
+        def answered(one: Waiting) -> Answer | None:
+            answer = None
+            if not self._is_stopped():
+                with Held(gate.crashed):
+                    answer = send(one[1])
+            return answer
+
+        answers = self.world.workers.map(answered, begun(), width=1)
+        for one, answer in zip_longest(waiting, answers):
+            self._intend(*one)
+            if _may_get_through(answer):
+                gate.heed()
+            yield one, answer
+
+    def _is_stopped(self) -> bool:
+        return self.world.stop() is not None
+
+    def _intend(self, of: str | None, event: AvailabilityEvent) -> None:
+        """Record, once, that an event is about to be sent; ``of`` is the earlier run it is of."""
+        key = (of, event.agent_id)
+        with self._lock:
+            if key in self._intended:
+                return
+            self._intended.add(key)
+        self.run.record(INTENT, intent_fields(event, of))
 
     def _take(self, agent_id: AgentId) -> bool:
         with self._lock:
             return self._pending.pop(agent_id, None) is not None
 
     def _insist(self, event: AvailabilityEvent) -> Answer:
+        """Send, and again, until it is settled, or tried often enough, or a signal came."""
         answer = self._send(event)
         for attempt in range(1, ATTEMPTS):
-            if answer.succeeded or _permanent(answer):
+            if not _may_get_through(answer):
                 break
-            self.world.clock.sleep(backoff(attempt, self.world.fraction()))
+            self._wait(backoff(attempt, self.world.fraction()))
+            if self._is_stopped():
+                break
             answer = self._send(event)
         return answer
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, for as long as no signal comes."""
+        while seconds > 0 and not self._is_stopped():
+            self.world.clock.sleep(min(seconds, GLANCE))
+            seconds -= GLANCE
 
     def _send(self, event: AvailabilityEvent) -> Answer:
         """Send once; where the token is refused for good, nothing was sent."""
@@ -120,12 +168,16 @@ class Publisher:
     def _outcome(self, agent_id: AgentId, of: str | None, answer: Answer | None) -> None:
         """Record how sending ended; None where there was no time to send."""
         delivered = answer is not None and answer.succeeded
-        again = not delivered and (answer is None or not _permanent(answer))
         with self._lock:
             self.undelivered += not delivered
+        again = _may_get_through(answer)
         fields = outcome_fields(agent_id, of, answer, delivered=delivered, again=again)
         self.run.record(OUTCOME, fields)
 
 
-def _permanent(answer: Answer) -> bool:
-    return answer.status in PERMANENT and answer.status not in RETRIED
+def _may_get_through(answer: Answer | None) -> bool:
+    """Tell whether sending once more may help; None is an event that was not sent."""
+    if answer is None:
+        return True
+    permanent = answer.status in PERMANENT and answer.status not in RETRIED
+    return not answer.succeeded and not permanent

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from cxplan.core.answers import AvailabilityEvent
-from cxplan.core.diff import reached, state_of
+from cxplan.core.cutoff import OpenWrite
 from cxplan.core.errors import CxplanError, EvidenceError, Exit, TenantError
 from cxplan.core.evidence import Closing
 from cxplan.core.ids import AgentId
-from cxplan.core.live import Assignment, ObservedAgent
+from cxplan.core.live import ObservedAgent
 from cxplan.core.plan import Plan, PlannedAgent, Status
 from cxplan.core.record import Ending, outcome_fields
 from cxplan.core.report import AgentReport, RunReport, latency_of
@@ -22,15 +22,20 @@ from cxplan.usecases.apply.agent import Executor, unready, unwritten
 from cxplan.usecases.apply.events import Publisher
 from cxplan.usecases.apply.gate import Gate
 from cxplan.usecases.apply.held import Held
+from cxplan.usecases.apply.inflight import (
+    OPEN,
+    Intended,
+    landed,
+    left_ending,
+    open_ending,
+)
 from cxplan.usecases.apply.world import ApplyWorld
-from cxplan.usecases.apply.write import NothingSent, Unrecorded, Written, is_torn
+from cxplan.usecases.apply.write import NothingSent, Unrecorded, Written
 
 PHASES = (1, 2)
 LOOK_SECONDS = 5.0
 """How long an interrupted run looks at what it left in flight."""
-OPEN = "the run was cut off while this agent was written"
 UNRECORDED = "not on record: the journal could not be written"
-LEFT = "the run was interrupted while this agent was written"
 
 
 @dataclass(slots=True)
@@ -45,7 +50,7 @@ class Loop:
     events: Publisher
     settled: Mapping[AgentId, AgentReport] = field(default_factory=dict)
     """Agents whose outcome stands in the journal already, from before a cut."""
-    open: frozenset[AgentId] = frozenset()
+    open: Mapping[AgentId, OpenWrite] = field(default_factory=dict)
     """Agents that a cut left with an intent and no outcome."""
     _reports: dict[AgentId, AgentReport] = field(init=False, default_factory=dict)
     _latencies: list[int] = field(init=False, default_factory=list)
@@ -67,10 +72,10 @@ class Loop:
     def execute(self) -> RunReport:
         """Bring every agent to its outcome, seal the bundle, and say what happened."""
         try:
-            self.events.deliver(self.gate.crashed)
+            self.events.deliver(self.gate)
             self._agents()
             if not self._torn:
-                self.events.finish(self.gate.crashed, hurried=self.world.stop() is not None)
+                self.events.finish(self.gate)
                 return self._sealed()
         except EvidenceError as error:
             self._stop(error)
@@ -119,49 +124,49 @@ class Loop:
             return
         self._leaving = True
         self.gate.heed()
-        in_flight = [planned for planned in left if self._may_land(planned)]
-        if in_flight:
-            looks = self.world.workers.briefly(self._look, in_flight, seconds=LOOK_SECONDS)
-            for planned, found in zip(in_flight, looks, strict=True):
-                self._leave_one(planned, found)
+        in_flight = {planned.id: write for planned in left if (write := self._may_land(planned))}
+        found = self._looked(in_flight)
         for planned in left:
-            if planned not in in_flight:
+            write = self._may_land(planned)
+            if planned.id in in_flight and write is not None:
+                self._leave_one(planned, write, found[planned.id])
+            else:
                 self._record(planned, self._unstarted(planned, STOPPED))
         while not self._written_down():
             self.world.clock.sleep(0.01)
 
-    def _may_land(self, planned: PlannedAgent) -> bool:
-        """Tell whether a write of an agent may have left; once the run has stopped none does."""
-        return planned.id in self._under_way and self.gate.has_left(planned.id)
+    def _may_land(self, planned: PlannedAgent) -> Intended | None:
+        """Return the write of an agent that may have left; once the run has stopped none does."""
+        if planned.id in self._under_way and self.gate.has_left(planned.id):
+            return self.executor.in_flight.of(planned.id)
+        return None
+
+    def _looked(
+        self, in_flight: Mapping[AgentId, Intended]
+    ) -> Mapping[AgentId, ObservedAgent | None]:
+        """Look once at each agent that was left in flight."""
+        if not in_flight:
+            return {}
+        look = partial(landed, self.world.tenant)
+        writes = tuple(in_flight.values())
+        found = self.world.workers.briefly(look, writes, seconds=LOOK_SECONDS)
+        return dict(zip(in_flight, found, strict=True))
 
     def _written_down(self) -> bool:
         """Tell whether nobody is in the middle of recording an outcome."""
         return self._torn or self._claimed <= self._reports.keys()
 
-    def _leave_one(self, planned: PlannedAgent, found: ObservedAgent | None) -> None:
-        """Say how a write ended that nobody waits for: it landed, or nobody knows."""
-        if found is None or planned.before is None:
-            self._record(planned, unwritten(planned, Outcome.UNKNOWN, LEFT))
+    def _leave_one(
+        self, planned: PlannedAgent, write: Intended, found: ObservedAgent | None
+    ) -> None:
+        """Say how a write ended that nobody waits for."""
+        ending = left_ending(planned, write, found)
+        if found is None:
+            self._record(planned, ending)
             return
-        self.events.expect(AvailabilityEvent(planned.id, _as_observed(planned), found))
-        ending = unwritten(planned, Outcome.CONVERGED, f"{LEFT}; the values are as desired")
-        new, etag = state_of(found), found.etag
-        if not self._record(planned, replace(ending, new=new, etag_after=etag)):
+        self.events.expect(AvailabilityEvent(planned.id, write.seen, found))
+        if not self._record(planned, ending):
             self.events.forget(planned.id)
-
-    def _look(self, planned: PlannedAgent) -> ObservedAgent | None:
-        """Read an agent whose write was left in flight; None where it is not as desired."""
-        try:
-            reading = self.world.tenant.agent(planned.id)
-            if is_torn(reading, planned.changes, planned.etag):
-                reading = self.world.tenant.agent(planned.id)
-        except TenantError:
-            return None
-        if not isinstance(reading, ObservedAgent):
-            return None
-        state = state_of(reading)
-        there = all(reached(state, change) for change in planned.changes)
-        return reading if there else None
 
     def _one(self, planned: PlannedAgent) -> str:
         """Bring one agent to its outcome and return a line for the log."""
@@ -214,8 +219,9 @@ class Loop:
 
     def _unstarted(self, planned: PlannedAgent, why: str) -> Ending:
         """Return the ending of an agent whose turn never came; a cut may have left it open."""
-        if planned.id in self.open:
-            return unwritten(planned, Outcome.UNKNOWN, f"{OPEN}; {why}")
+        write = self.open.get(planned.id)
+        if write is not None:
+            return open_ending(planned, write, Outcome.UNKNOWN, f"{OPEN}; {why}")
         return unwritten(planned, Outcome.NOT_ATTEMPTED, why)
 
     def _written(self, planned: PlannedAgent, result: Written) -> None:
@@ -314,14 +320,6 @@ class Loop:
         elif planned.status is not Status.READY:
             outcome = unready(planned).outcome
         return AgentReport(planned.id, planned.key, planned.team, outcome, message)
-
-
-def _as_observed(planned: PlannedAgent) -> ObservedAgent:
-    """Return an agent as the plan read it."""
-    before = planned.before
-    skills = before.skills if before else ()
-    held = tuple(Assignment(s.skill_id, s.level, s.concurrent) for s in skills)
-    return ObservedAgent(planned.id, planned.etag, before.work_mode if before else None, held)
 
 
 def _line(report: AgentReport) -> str:

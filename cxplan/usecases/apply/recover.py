@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from cxplan.core.answers import AvailabilityEvent
-from cxplan.core.cutoff import Cut, EventKey, after_cut, recovered_fields
+from cxplan.core.cutoff import Cut, EventKey, after_cut
 from cxplan.core.ids import AgentId
 from cxplan.core.live import AgentReading, ObservedAgent
 from cxplan.core.outbox import INTENT, OUTCOME, intent_fields, outcome_fields
 from cxplan.core.plan import Plan, PlannedAgent, Status
-from cxplan.core.record import Ending
+from cxplan.core.record import Ending, recovered_fields
 from cxplan.core.record import outcome_fields as agent_fields
 from cxplan.core.report import AgentReport, RunReport
 from cxplan.core.steps import Outcome
@@ -132,7 +132,7 @@ class _Recovery:
     def _judge(self, planned: PlannedAgent, reading: AgentReading) -> None:
         write = self.cut.open[planned.id]
         settled = after_cut(write, planned.changes, reading)
-        fields = recovered_fields(planned.id, write, reading, settled.outcome.value)
+        fields = recovered_fields(planned.id, write.seen.etag, reading, settled.outcome.value)
         self.run.record("recovery.outcome", fields)
         self._record(planned, settled_ending(planned, write, reading, settled))
         if settled.outcome is Outcome.CONVERGED and isinstance(reading, ObservedAgent):

@@ -15,8 +15,6 @@ from cxplan.core.resolve import Resolved
 from cxplan.core.strictness import COVERAGE, Allowance, refuse_unarmed
 from cxplan.usecases.apply.world import ApplyWorld
 
-PLAN_AGAIN = "Run cxplan plan again and review what it shows."
-
 
 def refuse_unusable(
     world: ApplyWorld, plan: Plan, resolved: Resolved, allowed: tuple[Allowance, ...]
@@ -42,24 +40,30 @@ def refuse_unusable(
         raise UnapprovedError(
             f"The plan expired at {utc_text(plan.expires_at)}.",
             code="plan.expired",
-            hint=PLAN_AGAIN,
+            hint=_again(plan),
         )
     run = world.ledger.applied(plan.plan_id)
     if run is not None:
         raise StaleError(
             f"The plan was applied before, by run {run}.",
             code="plan.already_applied",
-            hint="What was written does not come again. " + PLAN_AGAIN,
+            hint="What was written does not come again. " + _again(plan),
         )
     if source_digest(resolved) != plan.source.digest:
         raise StaleError(
             "The desired state has changed since the plan was made.",
             code="plan.stale_config",
-            hint=PLAN_AGAIN,
+            hint=_again(plan),
         )
     _refuse_shown(plan)
     _refuse_unread(plan)
     _refuse_denied(plan, Standing(declarations.guards, now, declarations.overrides, passed))
+
+
+def _again(plan: Plan) -> str:
+    """Return how to make the plan again; of a rollback it is another command."""
+    how = "plan" if plan.rollback is None else f"rollback {plan.rollback}"
+    return f"Run cxplan {how} again and review what it shows."
 
 
 def _refuse_foreign(plan: Plan, declarations: Declarations) -> None:
@@ -88,7 +92,7 @@ def _refuse_unread(plan: Plan) -> None:
         raise UnavailableError(
             f"The plan can be shown, not applied: {unread} of {plan.managed} agents were unread.",
             code="plan.unread",
-            hint=PLAN_AGAIN,
+            hint=_again(plan),
         )
 
 

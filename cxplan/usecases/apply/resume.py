@@ -18,21 +18,22 @@ from cxplan.core.cutoff import (
     OpenWrite,
     after_cut,
     may_go_again,
-    recovered_fields,
 )
 from cxplan.core.diff import state_of
 from cxplan.core.errors import CxplanError, EvidenceError, InvalidError, TenantError
 from cxplan.core.ids import AgentId
 from cxplan.core.live import AgentReading, ObservedAgent, UnreadAgent
+from cxplan.core.outbox import Undelivered
 from cxplan.core.plan import PlannedAgent
-from cxplan.core.record import Ending
+from cxplan.core.record import Ending, recovered_fields
 from cxplan.core.report import AS_DESIRED, RunReport
 from cxplan.core.resolve import resolve
 from cxplan.core.steps import Outcome, Proceed, Settled, StopRun, compare
 from cxplan.ports import CutRun
 from cxplan.usecases.apply.agent import Executor
 from cxplan.usecases.apply.events import Publisher
-from cxplan.usecases.apply.loop import OPEN, Loop
+from cxplan.usecases.apply.inflight import OPEN
+from cxplan.usecases.apply.loop import Loop
 from cxplan.usecases.apply.refusals import refuse_unusable
 from cxplan.usecases.apply.run import (
     ApplyRequest,
@@ -99,19 +100,30 @@ def _go_on(
         raise _told_way_out(error, run) from None
     left = world.ledger.undelivered()
     known = known_of(world, request, loaded.plan, resolved)
-    run.again(again_fields(world, request, known.identity, "resume"))
+    with world.begun():
+        run.again(again_fields(world, request, known.identity, "resume"))
+        return _execute(world, request, run, known, left, cut)
+
+
+def _execute(
+    world: ApplyWorld,
+    request: ApplyRequest,
+    run: CutRun,
+    known: Known,
+    left: tuple[Undelivered, ...],
+    cut: Cut,
+) -> RunReport:
     if not cut.started:
         run.record("run.start", start_of(world, request, known))
-    gate = gate_of(world, request, run, loaded.plan)
+    gate = gate_of(world, request, run, known.plan)
     executor = _resuming(executor_of(world, run, gate, known), cut.open)
     executor.note_told(known, cut)
     publisher = Publisher(world, run, left)
     publisher.undelivered = cut.undelivered
     for event in cut.events:
         publisher.expect(event)
-    told = told_reports(loaded.plan, cut)
-    opened = frozenset(cut.open)
-    return Loop(world, run, executor, loaded.plan, gate, publisher, told, opened).execute()
+    told = told_reports(known.plan, cut)
+    return Loop(world, run, executor, known.plan, gate, publisher, told, cut.open).execute()
 
 
 def _told_way_out(error: CxplanError, run: CutRun) -> CxplanError:
@@ -156,8 +168,8 @@ class Resuming(Executor):
             comparison = compare(planned.changes, state_of(reading))
             if isinstance(comparison, Proceed):
                 self._found(planned, write, reading, AGAIN)
-                result = self._judged(planned, reading, comparison.changes, UNSURE)
-                return result if isinstance(result, Written) else _unsent(result)
+                result = self._judged(planned, reading, comparison.changes, UNSURE, write.attempted)
+                return result if isinstance(result, Written) else _unsent(result, write)
         return self._settled(planned, write, reading, settled)
 
     def _settled(
@@ -172,14 +184,16 @@ class Resuming(Executor):
     def _found(
         self, planned: PlannedAgent, write: OpenWrite, reading: AgentReading, decision: str
     ) -> None:
-        fields = recovered_fields(planned.id, write, reading, decision)
+        fields = recovered_fields(planned.id, write.seen.etag, reading, decision)
         self.run.record("recovery.outcome", fields)
 
 
-def _unsent(ending: Ending) -> Ending:
+def _unsent(ending: Ending, write: OpenWrite) -> Ending:
     """Return the ending of a write that a check does not let go again; the old one may land yet."""
     message = f"{OPEN}, and it is not sent again: {ending.message or ending.outcome.value}"
-    return replace(ending, outcome=Outcome.UNKNOWN, message=message, findings=())
+    return replace(
+        ending, outcome=Outcome.UNKNOWN, message=message, findings=(), attempted=write.attempted
+    )
 
 
 def _resuming(executor: Executor, opened: Mapping[AgentId, OpenWrite]) -> Resuming:

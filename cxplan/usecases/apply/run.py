@@ -62,7 +62,8 @@ def apply_plan(world: ApplyWorld, request: ApplyRequest, load: Callable[[], Load
     """Execute the plan that ``load`` returns once the ledger is locked.
 
     A plan that writes nothing begins no run, unless an earlier one left events to deliver; its
-    report says how its agents stand.
+    report says how its agents stand. A signal before the run begins ends the command at once and
+    leaves no run; from then on it stops the run in order.
 
     Raises:
         CxplanError: before anything was written; afterwards every trouble is in the report.
@@ -76,11 +77,13 @@ def apply_plan(world: ApplyWorld, request: ApplyRequest, load: Callable[[], Load
             return _nothing(loaded.plan)
         world.ledger.prepare()
         known = known_of(world, request, loaded.plan, resolved)
-        run = world.ledger.begin(_opening(world, request, loaded.plan), loaded.data)
-        run.record("run.start", start_of(world, request, known))
-        gate = gate_of(world, request, run, loaded.plan)
-        executor = executor_of(world, run, gate, known)
-        return Loop(world, run, executor, loaded.plan, gate, Publisher(world, run, left)).execute()
+        with world.begun():
+            run = world.ledger.begin(_opening(world, request, loaded.plan), loaded.data)
+            run.record("run.start", start_of(world, request, known))
+            gate = gate_of(world, request, run, loaded.plan)
+            executor = executor_of(world, run, gate, known)
+            publisher = Publisher(world, run, left)
+            return Loop(world, run, executor, loaded.plan, gate, publisher).execute()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from cxplan.core.record import Ending
 from cxplan.core.report import AgentReport, RunReport
 from cxplan.core.steps import Outcome, Settled
 from cxplan.ports import CutRun
-from cxplan.usecases.apply.loop import OPEN
+from cxplan.usecases.apply.inflight import OPEN, open_ending
 from cxplan.usecases.apply.run import ApplyRequest, clock_of
 from cxplan.usecases.apply.world import ApplyWorld
 
@@ -66,14 +66,9 @@ def settled_ending(
     """Return the ending of an agent whose open write was settled by a read."""
     seen = reading if isinstance(reading, ObservedAgent) else None
     landed = seen if settled.outcome is Outcome.CONVERGED else None
-    return Ending(
-        planned.id,
-        settled.outcome,
-        f"{OPEN}: {settled.message}",
-        planned.changes,
-        state_of(write.seen),
+    return replace(
+        open_ending(planned, write, settled.outcome, f"{OPEN}: {settled.message}"),
         new=state_of(landed) if landed else None,
-        etag_before=write.seen.etag,
         etag_after=seen.etag if seen else None,
     )
 

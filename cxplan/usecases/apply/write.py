@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from cxplan.core.answers import Answer, Failure, SkillWrite, Write
 from cxplan.core.checks import written
-from cxplan.core.diff import (
-    DEFAULT_CONCURRENT,
-    Change,
-    SkillState,
-    changed,
-    reached,
-    state_of,
-)
+from cxplan.core.diff import DEFAULT_CONCURRENT, Change, SkillState, changed, state_of
 from cxplan.core.errors import EvidenceError, TenantError
 from cxplan.core.findings import Finding
 from cxplan.core.ids import ETag, WorkModeId
@@ -48,6 +40,7 @@ from cxplan.core.steps import (
 )
 from cxplan.ports import Run
 from cxplan.usecases.apply.gate import Gate
+from cxplan.usecases.apply.inflight import InFlight, Intended, is_torn
 from cxplan.usecases.apply.world import ApplyWorld
 
 NOTHING_YET = Effort(0, 0.0)
@@ -87,13 +80,6 @@ class Review:
     message: str = ""
 
 
-def is_torn(reading: AgentReading, changes: tuple[Change, ...], before: ETag | None) -> bool:
-    """Tell whether a reading has new values under the tag that the agent had without them."""
-    if not isinstance(reading, ObservedAgent) or reading.etag != before:
-        return False
-    return all(reached(state_of(reading), change) for change in changes)
-
-
 @dataclass(slots=True)
 class AgentWrite:
     """One agent on its way to an outcome.
@@ -105,6 +91,7 @@ class AgentWrite:
     world: ApplyWorld
     run: Run
     gate: Gate
+    in_flight: InFlight
     reason: str
     planned: tuple[Change, ...]
     changes: tuple[Change, ...]
@@ -112,15 +99,18 @@ class AgentWrite:
     findings: tuple[Finding, ...]
     review: Callable[[ObservedAgent, tuple[Change, ...]], Review]
     effort: Effort = NOTHING_YET
+    earlier: Attempted | None = None
+    """What was sent before the run was cut off."""
     latencies: list[int] = field(init=False, default_factory=list)
-    _first: ObservedAgent = field(init=False)
+    _before: ObservedAgent = field(init=False)
+    """The state that the last intent was decided on; nothing that was sent before it landed."""
     _seconds: float = field(init=False, default=0.0)
     _answer: Answer | None = field(init=False, default=None)
     _landed: ObservedAgent | None = field(init=False, default=None)
     _moved: tuple[Moved, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
-        self._first = self.seen
+        self._before = self.seen
 
     def settle(self) -> Written:
         """Write, and go on until the outcome is known; the intent is on disk before.
@@ -155,11 +145,12 @@ class AgentWrite:
             self.run.record("agent.intent", fields)
         except EvidenceError as error:
             raise NothingSent(error.problem.summary, hint=error.problem.hint) from None
+        self._before = self.seen
+        self.in_flight.intend(Intended(self.seen, self.changes, self.findings, self._attempted()))
 
     def _send(self) -> Decision:
         try:
-            may_leave = partial(self.gate.may_leave, self.seen.id)
-            answer = self.world.tenant.write(self._payload(), self.seen, may_leave)
+            answer = self.world.tenant.write(self._payload(), self.seen, self._may_leave)
         except TenantError as error:
             if not self.effort.attempts:
                 raise
@@ -170,6 +161,7 @@ class AgentWrite:
         self.latencies.append(answer.latency_ms)
         self._seconds += answer.latency_ms / 1000
         self.effort = replace(self.effort, attempts=self.effort.attempts + 1, seconds=self._seconds)
+        self._note(self.effort.attempts)
         decision = after_answer(answer, self.effort)
         try:
             fields = attempt_fields(self.seen.id, self.effort.attempts, answer, self.seen.etag)
@@ -180,6 +172,22 @@ class AgentWrite:
                 raise Unrecorded(error, self._ended(decision).ending) from None
             raise
         return decision
+
+    def _may_leave(self) -> bool:
+        """Let an attempt leave; it is under way before anything of it is sent."""
+        leaves = self.gate.may_leave(self.seen.id)
+        if leaves:
+            self._note(self.effort.attempts + 1)
+        return leaves
+
+    def _note(self, attempts: int) -> None:
+        self.in_flight.attempt(self.seen.id, self._sent(attempts))
+
+    def _sent(self, attempts: int) -> Attempted:
+        """Return what was sent, with what was before a cut; the answer is the last that came."""
+        before = self.earlier.attempts if self.earlier else 0
+        answer = self._answer or (self.earlier.answer if self.earlier else None)
+        return Attempted(before + attempts, answer, self.seen.etag)
 
     def _send_again(self, why: SendAgain) -> Decision:
         """Send the same payload with the same tag, where the budget allows it."""
@@ -271,22 +279,18 @@ class AgentWrite:
             outcome=settled.outcome,
             message=settled.message,
             changes=self.planned,
-            previous=state_of(self._first),
+            previous=state_of(self._before),
             findings=self.findings,
             new=state_of(new) if new else None,
-            etag_before=self._first.etag,
+            etag_before=self._before.etag,
             etag_after=new.etag if new else self.seen.etag,
             moved=self._moved if settled.outcome is Outcome.CONFLICT else (),
             attempted=self._attempted(),
         )
-        return Written(ending, self._first, new, latencies=tuple(self.latencies))
+        return Written(ending, self._before, new, latencies=tuple(self.latencies))
 
     def _attempted(self) -> Attempted | None:
-        if self._answer is None:
-            return None
-        return Attempted(
-            self.effort.attempts, self._answer.latency_ms, self._answer, self.seen.etag
-        )
+        return self.earlier if self._answer is None else self._sent(self.effort.attempts)
 
     def _new_state(self, outcome: Outcome) -> ObservedAgent | None:
         """Return the state that the write left: as answered, read back where that is not whole."""
