@@ -20,10 +20,10 @@ def rollback(session: Session, run: str, out: str | None) -> Result:
     """Plan the way back from a run.
 
     RUN is a sealed run's uuid, a unique beginning of it, or its folder. Each value that still is
-    what the run left goes to what stood there before; the others are listed. With a signing key
-    the run is verified first, as by cxplan audit verify RUN. Reads the tenant and writes nothing
-    to it. Where the files are in Git, git revert is the rollback, and this brings the tenant after
-    it: lines that still declare what is taken back are named first.
+    what the run left goes to what stood there before; the others are listed. A run that was sealed
+    with the signing key is verified first, as by cxplan audit verify RUN. Reads the tenant and
+    writes nothing to it. Where the files are in Git, git revert is the rollback, and this brings
+    the tenant after it: lines that still declare what is taken back are named first.
     """
     from cxplan.cli.planning import written
     from cxplan.core.document import document
@@ -36,8 +36,7 @@ def rollback(session: Session, run: str, out: str | None) -> Result:
     path = None if out is None else session.settings.path(out)
     if path is not None:
         refuse_odd(path)
-    verified = evidence.has_key(session.settings)
-    made = _made(session, run, verify=verified)
+    made, verified = _made(session, run, verify=evidence.has_key(session.settings))
     if path is not None:
         write_plan(path, made.plan)
     return Result(
@@ -48,7 +47,7 @@ def rollback(session: Session, run: str, out: str | None) -> Result:
     )
 
 
-def _made(session: Session, run: str, *, verify: bool) -> Planned:
+def _made(session: Session, run: str, *, verify: bool) -> tuple[Planned, bool]:
     from cxplan.cli.progress import StderrProgress
     from cxplan.usecases.plan import make_rollback
     from cxplan.usecases.rollback import run_to_take_back
@@ -57,12 +56,12 @@ def _made(session: Session, run: str, *, verify: bool) -> Planned:
     settings = session.settings
     source = edges.desired_source(settings)
     declarations = edges.read_declarations(settings, source)
-    back = run_to_take_back(evidence.ledger(settings), run, declarations, verify=verify)
+    back, verified = run_to_take_back(evidence.ledger(settings), run, declarations, verify=verify)
     tenant = edges.tenant(settings, session.environ)
     progress = StderrProgress(session.screen, system.SystemClock())
     world = verbs.plan_world(source, tenant, progress, history.memory(settings))
     request = replace(verbs.plan_request(settings, session.environ), back=back)
-    return make_rollback(world, request, declarations)
+    return make_rollback(world, request, declarations), verified
 
 
 COMMANDS = {"rollback": command("rollback", rollback)}

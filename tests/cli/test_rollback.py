@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cxplan.audit.keygen import generate_key
 from cxplan.simulator.rules import Rule
 from tests.cli.kit import Bench, Done, bench
 from tests.cli.scenes import (
@@ -410,6 +411,14 @@ def test_a_run_that_does_not_verify_is_refused_before_the_tenant_is_asked(on: Be
     assert refused(done) == (12, ["audit.chain"])
     assert asked(on) == before
     assert not (on.folder / "back.json").exists()
+
+
+def test_a_run_that_another_key_sealed_is_told_to_be_unverified(on: Bench) -> None:
+    run = applied(on)
+    generate_key(on.folder / "mine.pem")
+    on.environ["CXPLAN_SIGNING_KEY"] = "mine.pem"
+    assert "The run was read unverified" in on.cxplan("rollback", run).out
+    assert rolled(on, run)["verified"] is False
 
 
 def test_without_a_key_it_says_that_the_run_is_unverified(on: Bench) -> None:
