@@ -62,11 +62,6 @@ class Publisher:
         with self._lock:
             self._pending[event.agent_id] = event
 
-    def forget(self, agent_id: AgentId) -> None:
-        """Drop an event whose write was settled by somebody else."""
-        with self._lock:
-            self._pending.pop(agent_id, None)
-
     def publish(self, event: AvailabilityEvent) -> None:
         """Send an expected event, once; what may still get through is kept for the end.
 

@@ -160,13 +160,8 @@ class Loop:
         self, planned: PlannedAgent, write: Intended, found: ObservedAgent | None
     ) -> None:
         """Say how a write ended that nobody waits for."""
-        ending = left_ending(planned, write, found)
-        if found is None:
-            self._record(planned, ending)
-            return
-        self.events.expect(AvailabilityEvent(planned.id, write.seen, found))
-        if not self._record(planned, ending):
-            self.events.forget(planned.id)
+        event = None if found is None else AvailabilityEvent(planned.id, write.seen, found)
+        self._record(planned, left_ending(planned, write, found), event)
 
     def _one(self, planned: PlannedAgent) -> str:
         """Bring one agent to its outcome and return a line for the log."""
@@ -230,14 +225,11 @@ class Loop:
         event = None
         if result.new is not None:
             event = AvailabilityEvent(planned.id, result.before, result.new)
-            self.events.expect(event)
-        mine = self._record(planned, result.ending)
+        mine = self._record(planned, result.ending, event)
         if result.stop is not None:
             self.gate.stop(result.stop.message, result.stop.exit)
         if event is not None and mine:
             self.events.publish(event)
-        elif event is not None:
-            self.events.forget(planned.id)
 
     def _stop(self, error: CxplanError) -> None:
         self.gate.stop(error.problem.summary, error.exit_code)
@@ -246,8 +238,13 @@ class Loop:
         self._torn = True
         self._stop(error)
 
-    def _record(self, planned: PlannedAgent, ending: Ending) -> bool:
-        """Put an agent's outcome on disk, and then into the report; False where there is one."""
+    def _record(
+        self, planned: PlannedAgent, ending: Ending, event: AvailabilityEvent | None = None
+    ) -> bool:
+        """Put an agent's outcome on disk, and then into the report; False where there is one.
+
+        ``event`` is noted as owed by whoever comes first, before the outcome is on disk.
+        """
         fields = outcome_fields(
             ending,
             audit_id=self.world.ids.new(),
@@ -258,6 +255,8 @@ class Loop:
             if planned.id in self._claimed:
                 return False
             self._claimed.add(planned.id)
+            if event is not None:
+                self.events.expect(event)
         try:
             self.run.record("agent.outcome", fields)
         except EvidenceError:
