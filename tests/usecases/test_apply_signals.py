@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from cxplan.core.ids import AgentId
 from cxplan.core.live import TenantIdentity
 from cxplan.core.outbox import Undelivered
 from tests.core.make import declarations, member, observed, team
-from tests.usecases.fake import FakeClock, FakeLedger, FakeRun, FakeTenant, Killed, Stage
+from tests.usecases.fake import FakeClock, FakeLedger, FakeRun, FakeTenant, InOrder, Killed, Stage
 
 EARLIER = "an-earlier-run"
 
@@ -179,3 +180,30 @@ def test_a_signal_right_before_a_run_is_gone_on_with_leaves_it_as_it_was() -> No
     assert error.value.exit_code is Exit.HANGUP
     assert notes == ["connect", "in order"]
     assert on.journal.lines == lines
+
+
+# --- where the machine has no room ----------------------------------------------------------------
+
+
+class NoRoom(InOrder):
+    """No thread can be started."""
+
+    def map(
+        self, function: Callable[[Any], Any], items: Iterable[Any], *, width: int
+    ) -> Iterator[Any]:
+        del function, items, width
+        raise RuntimeError("can't start new thread")
+
+
+def test_events_that_nobody_can_send_are_kept_and_the_run_is_sealed() -> None:
+    on = stage(left=2)
+    on.workers = NoRoom()
+    report = on.apply(on.plan())
+    assert told(on) == [
+        (EARLIER, "id-a", "undelivered", True),
+        (EARLIER, "id-b", "undelivered", True),
+    ]
+    assert outcomes(on) == ["notAttempted", "notAttempted"]
+    assert report.exit is Exit.INTERNAL
+    assert "RuntimeError" in (report.stopped or "")
+    assert on.journal.sealed is not None

@@ -112,12 +112,22 @@ class Publisher:
                     answer = send(one[1])
             return answer
 
-        answers = self.world.workers.map(answered, begun(), width=1)
+        answers = self._worked(answered, begun(), gate) if waiting else iter(())
         for one, answer in zip_longest(waiting, answers):
             self._intend(*one)
             if _may_get_through(answer):
                 gate.heed()
             yield one, answer
+
+    def _worked(
+        self, send: Callable[[Waiting], Answer | None], waiting: Iterator[Waiting], gate: Gate
+    ) -> Iterator[Answer | None]:
+        """Yield the answers of a worker; none where the machine has no room for one."""
+        try:
+            yield from self.world.workers.map(send, waiting, width=1)
+        except (MemoryError, OSError, RuntimeError):
+            with Held(gate.crashed):
+                raise
 
     def _is_stopped(self) -> bool:
         return self.world.stop() is not None
