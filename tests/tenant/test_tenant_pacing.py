@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cxplan.core.answers import SkillWrite, Write
+from cxplan.core.answers import Failure, SkillWrite, Write
 from cxplan.core.ids import SkillId, WorkModeId
 from cxplan.tenant.pacing import Held, Pacer, ReadGate, Withdrawn
 from tests.tenant.server import Asked, answer
@@ -74,8 +74,9 @@ def test_a_turn_that_is_not_wanted_any_more_is_the_next_ones() -> None:
     clock = PatientClock()
     subject = pacer(clock)
     turns(clock, subject, 1)
-    with pytest.raises(Withdrawn), subject.turn(lambda: clock.passed < 0.2):
+    with pytest.raises(Withdrawn) as caught, subject.turn(lambda: clock.passed < 0.2):
         pytest.fail("it was asked before its turn, or not at all")
+    assert caught.value.outcome.failure is Failure.WITHDRAWN
     assert turns(clock, subject, 1) == pytest.approx([0.21])
 
 
