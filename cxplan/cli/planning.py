@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def validate(session: Session) -> Result:
     """Read the desired state and report every error."""
     from cxplan.core.resolve import resolve
-    from cxplan.views.values import count
+    from cxplan.core.wording import count
     from cxplan.wiring import edges
 
     settings = session.settings

@@ -22,7 +22,7 @@ from cxplan.core.strictness import (
     WITHOUT_SKILL,
     Allowance,
 )
-from cxplan.core.wording import count_of
+from cxplan.core.wording import count
 
 EXAMPLES = 3
 
@@ -158,7 +158,7 @@ def _agents_changed(
     """Count agents; work modes that only follow the shift are counted apart and not limited."""
     counted = [a for a in affected if not a.only_follows]
     worst = sorted(counted, key=lambda a: (-len(a.changes), a.key))
-    examples = tuple(f"{a.key}: {count_of(len(a.changes), 'change')}" for a in worst[:EXAMPLES])
+    examples = tuple(f"{a.key}: {count(len(a.changes), 'change')}" for a in worst[:EXAMPLES])
     numbers = (
         ("managedAgents", basis.managed_agents),
         ("unread", basis.unread),
@@ -231,10 +231,10 @@ def _uncounted(counted: Count, unread: int) -> Iterator[str]:
     """Yield who is in no count, and may count."""
     if counted.unreadable:
         shown = ", ".join(counted.unreadable[:EXAMPLES])
-        many = count_of(len(counted.unreadable), "schedule")
+        many = count(len(counted.unreadable), "schedule")
         yield f"{many} unreadable, such as of {shown}"
     if unread:
-        yield f"{count_of(unread, 'agent')} unread and not counted"
+        yield f"{count(unread, 'agent')} unread and not counted"
 
 
 def _interval_text(interval: Interval) -> str:
@@ -288,11 +288,11 @@ def _faults(override: Override, rules: OverrideRules, at: datetime) -> Iterator[
     if over >= timedelta(0):
         most = rules.deny_when_expired_days
         if most is not None and over > timedelta(days=most):
-            since, days = utc_text(override.end), count_of(most, "day")
+            since, days = utc_text(override.end), count(most, "day")
             yield f"over since {since}, more than {days}; delete its file"
         return
     if override.end - override.start > timedelta(days=rules.max_days):
-        yield f"lasts longer than {count_of(rules.max_days, 'day')}"
+        yield f"lasts longer than {count(rules.max_days, 'day')}"
     missing = [name for name in rules.require if not getattr(override, name)]
     if missing:
         yield f"names no {' and no '.join(missing)}"

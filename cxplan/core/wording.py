@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 
-def count_of(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
     """Return ``1 agent`` or ``2 agents``, thousands separated."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from cxplan.core.health import Check, Health, State
+from cxplan.core.wording import count
 from cxplan.views.encoder import show
 from cxplan.views.paint import Paint
 from cxplan.views.problems import LIMIT, problem_document
-from cxplan.views.values import count
 
 _WIDEST = max(len(state.word) for state in State)
 

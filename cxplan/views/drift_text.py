@@ -11,9 +11,10 @@ from cxplan.core.history import LastValue, ValueKey
 from cxplan.core.ids import SkillId
 from cxplan.core.instant import utc_millis, utc_text
 from cxplan.core.plan import Vocabulary
+from cxplan.core.wording import count
 from cxplan.views.encoder import show
 from cxplan.views.paint import Paint
-from cxplan.views.values import count, value_text
+from cxplan.views.values import value_text
 
 LISTED = 20
 """So many values of a case that is no drift are listed; the others are counted."""

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cxplan.core.evidence import BundleReport, Completeness, Head, VerifyFailure, VerifyReport
+from cxplan.core.wording import count
 from cxplan.views.encoder import show
 from cxplan.views.paint import Paint
-from cxplan.views.values import columns, count
+from cxplan.views.values import columns
 
 _COMPLETE = {
     Completeness.NOT_CHECKED: (

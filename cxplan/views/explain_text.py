@@ -21,9 +21,10 @@ from cxplan.core.instant import utc_text
 from cxplan.core.live import AgentReading, MissingAgent, ObservedAgent, UnreadAgent
 from cxplan.core.model import Layer, LayerKind, Levels, Override
 from cxplan.core.plan import Vocabulary
+from cxplan.core.wording import count
 from cxplan.views.encoder import show
 from cxplan.views.paint import Paint
-from cxplan.views.values import columns, count, value_text
+from cxplan.views.values import columns, value_text
 
 NAMED = 5
 """So many values of a boundary, and overrides that are over, are told; the others are counted."""

@@ -11,9 +11,10 @@ from cxplan.core.guards import denial, numbers
 from cxplan.core.instant import utc_text
 from cxplan.core.plan import Plan, Released
 from cxplan.core.scope import Expression
+from cxplan.core.wording import count
 from cxplan.views.encoder import show
 from cxplan.views.paint import Paint
-from cxplan.views.values import columns, count, span_text, value_text
+from cxplan.views.values import columns, span_text, value_text
 
 RUN_DIGITS = 8
 SHOWN = 20

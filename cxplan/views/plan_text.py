@@ -10,6 +10,7 @@ from cxplan.core.findings import Verdict
 from cxplan.core.instant import utc_text
 from cxplan.core.plan import Plan, PlannedAgent, Status
 from cxplan.core.rollback import BACK
+from cxplan.core.wording import count
 from cxplan.views.encoder import show
 from cxplan.views.folding import Group, fold
 from cxplan.views.paint import Paint
@@ -23,7 +24,7 @@ from cxplan.views.plan_notes import (
     usable_lines,
     warning_lines,
 )
-from cxplan.views.values import change_text, columns, count
+from cxplan.views.values import change_text, columns
 
 _SIGN = {Op.ADD: "+", Op.CHANGE: "~", Op.REMOVE: "-"}
 

@@ -8,10 +8,10 @@ from typing import Any
 from cxplan.core.plan import Plan
 from cxplan.core.report import RunReport
 from cxplan.core.steps import Outcome
+from cxplan.core.wording import count
 from cxplan.views.encoder import show
 from cxplan.views.paint import Paint
 from cxplan.views.report_text import report_document, report_text
-from cxplan.views.values import count
 
 
 def recover_text(report: RunReport, plan: Plan, ledger: str, paint: Paint) -> str:

@@ -9,10 +9,11 @@ from cxplan.core.evidence import Head
 from cxplan.core.plan import Plan, Vocabulary
 from cxplan.core.report import AS_DESIRED, AgentReport, RunReport
 from cxplan.core.steps import Moved, Outcome
+from cxplan.core.wording import count
 from cxplan.views.encoder import show
 from cxplan.views.folding import FOLD_FROM
 from cxplan.views.paint import Paint
-from cxplan.views.values import count, value_text
+from cxplan.views.values import value_text
 
 _WORDS = {
     Outcome.APPLIED: "applied",

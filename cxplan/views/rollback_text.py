@@ -9,11 +9,12 @@ from cxplan.core.diff import Value
 from cxplan.core.model import DesiredAgent
 from cxplan.core.plan import Plan
 from cxplan.core.rollback import Declared, Kept, Notes, Why, is_stranger
+from cxplan.core.wording import count
 from cxplan.views.encoder import show
 from cxplan.views.paint import Paint
 from cxplan.views.plan_notes import SHOWN, run_text
 from cxplan.views.plan_text import NAMED, plan_text
-from cxplan.views.values import columns, count, value_text
+from cxplan.views.values import columns, value_text
 
 
 def rollback_text(plan: Plan, notes: Notes, paint: Paint, *, verified: bool) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 from cxplan.core.instant import utc_text
 from cxplan.core.snapshot import SnapshotSummary
+from cxplan.core.wording import count
 from cxplan.views.encoder import show
 from cxplan.views.paint import Paint
-from cxplan.views.values import columns, count, span_text
+from cxplan.views.values import columns, span_text
 
 NAMED = 5
 """So many agents of a kind are named; the others are counted."""

@@ -11,9 +11,10 @@ from cxplan.core.ids import SCHEDULED
 from cxplan.core.instant import utc_text
 from cxplan.core.plan import Plan, Vocabulary
 from cxplan.core.timeline import BEGINS, BOUNDARY, DUE, ENDS, SHIFT, Event, Turn
+from cxplan.core.wording import count
 from cxplan.views.encoder import show
 from cxplan.views.paint import Paint
-from cxplan.views.values import columns, count, value_text
+from cxplan.views.values import columns, value_text
 
 _WHAT = {
     DUE: "judged again",

@@ -51,11 +51,6 @@ def columns(rows: Sequence[Sequence[str]], gap: int = 2) -> list[str]:
     return lines
 
 
-def count(number: int, noun: str) -> str:
-    """Return ``1 agent`` or ``2 agents``, thousands separated."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def span_text(passed: timedelta) -> str:
     """Return a time that has passed in its two largest units, such as ``3 d 4 h``."""
     hours, minutes = divmod(passed // timedelta(minutes=1), 60)

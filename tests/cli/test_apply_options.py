@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cxplan.core.wording import count_of
+from cxplan.core.wording import count
 from cxplan.simulator.rules import Foreign, Rule
 from tests.faults.scene import ANY, Ran, agent, ids, scene, write
 
@@ -79,9 +79,7 @@ def test_enough_failures_stop_the_run(
         if most is None:
             assert counts == {"rejected": 12, "deferred": 1}
             return
-        assert (
-            f"{count_of(most, 'agent')} failed (--max-failures)" in ran.bundle.lines[-1]["stopped"]
-        )
+        assert f"{count(most, 'agent')} failed (--max-failures)" in ran.bundle.lines[-1]["stopped"]
         assert most <= counts["rejected"] <= most + 1, "whose write has left comes to an end"
         assert counts["notAttempted"] == 12 - counts["rejected"]
         assert "Apply stopped: " in ran.done.out

@@ -17,7 +17,7 @@ from cxplan.core.breaker import PATIENCE, PROBE_AFTER, PROBES, Breaker, RetryBud
 from cxplan.core.errors import Exit
 from cxplan.core.ids import AgentId
 from cxplan.core.steps import FORBIDDEN_AT_START, Outcome
-from cxplan.core.wording import count_of
+from cxplan.core.wording import count
 from cxplan.ports import Clock
 
 FORBIDDEN = 403
@@ -156,7 +156,7 @@ class Gate:
         with self._changed:
             self._failures += outcome in FAILURES
             if self.most_failures is not None and self._failures >= self.most_failures:
-                reason = f"{count_of(self._failures, 'agent')} failed (--max-failures)"
+                reason = f"{count(self._failures, 'agent')} failed (--max-failures)"
                 self._stop(reason, Exit.PARTIAL)
                 self._changed.notify_all()
 

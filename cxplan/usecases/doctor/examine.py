@@ -23,7 +23,7 @@ from cxplan.core.health import (
     warning,
 )
 from cxplan.core.model import Declarations
-from cxplan.core.wording import count_of
+from cxplan.core.wording import count
 from cxplan.usecases.doctor.ledger import ledger_checks
 from cxplan.usecases.doctor.tenant import tenant_checks
 from cxplan.usecases.doctor.world import DoctorWorld
@@ -79,7 +79,7 @@ def _desired(declarations: Declarations | None) -> Check:
         (agents, "agent"),
         (len(declarations.overrides), "override"),
     )
-    return good("desired", f"Valid: {', '.join(count_of(*pair) for pair in counts)}.")
+    return good("desired", f"Valid: {', '.join(count(*pair) for pair in counts)}.")
 
 
 def _with_hint(desired: Check) -> Check:
@@ -101,7 +101,7 @@ def _clock(arrival: Arrival | None) -> Check:
     ahead = round((arrival.at - arrival.date).total_seconds())
     off = timedelta(seconds=abs(ahead))
     if off <= NO_HARM:
-        return good("clock", f"{count_of(abs(ahead), 'second')} from the server's.")
+        return good("clock", f"{count(abs(ahead), 'second')} from the server's.")
     found = (
         f"This machine is {off} {'ahead of' if ahead > 0 else 'behind'} the server: shifts and "
         "overrides are judged, plans expire and evidence is dated by a wrong clock."

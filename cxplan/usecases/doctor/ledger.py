@@ -7,7 +7,7 @@ from functools import partial
 
 from cxplan.core.errors import EvidenceError, Exit
 from cxplan.core.health import Check, LedgerRuns, attempt, bad, good, not_checked, warning
-from cxplan.core.wording import count_of
+from cxplan.core.wording import count
 from cxplan.usecases.doctor.world import LedgerHealth
 
 LITTLE_ROOM = 100 << 20
@@ -42,7 +42,7 @@ def _unlocked(_: None) -> Check:
 
 
 def _runs(runs: LedgerRuns, *, held: bool) -> Check:
-    sealed = count_of(runs.sealed, "sealed run")
+    sealed = count(runs.sealed, "sealed run")
     if runs.unsealed and not held:
         return bad("ledger.runs", _unsealed(runs))
     under_way = "; one is under way" if runs.unsealed else ""

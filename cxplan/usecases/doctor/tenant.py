@@ -18,7 +18,7 @@ from cxplan.core.live import (
 )
 from cxplan.core.model import Declarations
 from cxplan.core.resolve import resolve
-from cxplan.core.wording import count_of
+from cxplan.core.wording import count
 from cxplan.ports import Tenant
 from cxplan.usecases.doctor.world import DoctorWorld
 
@@ -95,8 +95,8 @@ def _reads(tenant: Tenant, declarations: Declarations | None) -> Iterator[Check]
 
 
 def _lists(lists: TenantLists) -> Check:
-    skills = "no list of skills" if lists.skills is None else count_of(len(lists.skills), "skill")
-    modes = "no list of work modes" if lists.modes is None else count_of(len(lists.modes), "mode")
+    skills = "no list of skills" if lists.skills is None else count(len(lists.skills), "skill")
+    modes = "no list of work modes" if lists.modes is None else count(len(lists.modes), "mode")
     return good("read.lists", f"The tenant has {skills} and {modes}.")
 
 
@@ -110,7 +110,7 @@ def _agent(reading: AgentReading) -> Check:
             )
             return bad("read.agent", error)
         case ObservedAgent():
-            held = count_of(len(reading.skills), "skill")
+            held = count(len(reading.skills), "skill")
             return good("read.agent", f"{reading.id} is read with {held} and a strong ETag.")
         case MissingAgent():
             return warning(
@@ -136,4 +136,4 @@ def _schedule(agent: AgentId, reading: ScheduleReading) -> Check:
     if isinstance(reading, UnreadableSchedule):
         code, _, reason = reading.reason.partition(": ")
         return bad("read.schedule", _unread(code, reason))
-    return good("read.schedule", f"{agent} has {count_of(len(reading.shifts), 'shift')} planned.")
+    return good("read.schedule", f"{agent} has {count(len(reading.shifts), 'shift')} planned.")
