@@ -132,13 +132,17 @@ def _value(name: str, options: Mapping[str, object], environ: Mapping[str, str])
     """Return what was given; an empty variable is what CI makes of one that is not set."""
     given = options.get(name)
     if given == "":
-        flag = "--" + name.replace("_", "-")
-        raise InvalidError(
-            f"{flag} is given and empty.",
-            code="usage",
-            hint="Give a value, or leave the option out; perhaps a variable is not set.",
-        )
+        raise empty("--" + name.replace("_", "-"))
     return (environ.get(variable(name)) or None) if given is None else given
+
+
+def empty(flag: str) -> InvalidError:
+    """Return the error of an option whose value is no text at all."""
+    return InvalidError(
+        f"{flag} is given and empty.",
+        code="usage",
+        hint="Give a value, or leave the option out; perhaps a variable is not set.",
+    )
 
 
 def _flag(name: str, value: object) -> bool:

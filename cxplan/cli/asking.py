@@ -73,13 +73,11 @@ def plan_request(session: Session, asked: Asked, declarations: Declarations) -> 
 
 def _base(session: Session, folder: str, declarations: Declarations) -> Declarations:
     """Return the files before a change; what is wrong with them is said to be there."""
+    from cxplan.settings import empty
     from cxplan.wiring import edges
 
     if not folder:
-        raise InvalidError(
-            "--base is given and empty.",
-            hint="Give the folder of the other revision; perhaps a variable is not set.",
-        )
+        raise empty("--base")
     settings = replace(session.settings, desired=session.settings.path(folder))
     try:
         base = edges.read_declarations(settings, edges.desired_source(settings))

@@ -101,14 +101,8 @@ def attempt_fields(
 
 def read_back_fields(agent_id: AgentId, reading: AgentReading, why: str) -> dict[str, Any]:
     """Return the line of what stood there after a write of unknown outcome."""
-    seen = reading if isinstance(reading, ObservedAgent) else None
-    return {
-        "agentId": agent_id,
-        "why": why,
-        "read": state_document(state_of(seen)) if seen else None,
-        "etag": seen.etag if seen else None,
-        "unread": reading.reason if isinstance(reading, UnreadAgent) else None,
-    }
+    unread = reading.reason if isinstance(reading, UnreadAgent) else None
+    return {"agentId": agent_id, "why": why, "unread": unread, **_read(reading)}
 
 
 def recovered_fields(
@@ -118,15 +112,14 @@ def recovered_fields(
 
     ``sent`` is the intent's If-Match.
     """
+    told = {"agentId": agent_id, "ifMatch": sent, "decision": decision}
+    return {**told, "unread": _unread(reading), **_read(reading)}
+
+
+def _read(reading: AgentReading) -> dict[str, Any]:
     seen = reading if isinstance(reading, ObservedAgent) else None
-    return {
-        "agentId": agent_id,
-        "ifMatch": sent,
-        "read": state_document(state_of(seen)) if seen else None,
-        "etag": seen.etag if seen else None,
-        "unread": _unread(reading),
-        "decision": decision,
-    }
+    state = state_document(state_of(seen)) if seen else None
+    return {"read": state, "etag": seen.etag if seen else None}
 
 
 def _unread(reading: AgentReading) -> str | None:

@@ -30,15 +30,7 @@ from cxplan.tenant.connection import Connection, Limits, Site
 from cxplan.tenant.flight import Flight, TimedResponse, hung_up
 from cxplan.tenant.foreign import FOREIGN, translate
 from cxplan.tenant.headers import refused_framing
-from cxplan.tenant.messages import (
-    SENTENCES,
-    Broken,
-    Call,
-    Headers,
-    Outcome,
-    Reply,
-    Trouble,
-)
+from cxplan.tenant.messages import SENTENCES, Broken, Call, Headers, Outcome, Reply, Trouble
 from cxplan.tenant.pacing import Pacer, Unsent
 from cxplan.version import __version__
 

@@ -33,7 +33,7 @@ from cxplan.core.strictness import COVERAGE, FREEZE, WITHOUT_SKILL
 from cxplan.ports import Run
 from cxplan.usecases.apply.cover import CoverBook
 from cxplan.usecases.apply.gate import Gate
-from cxplan.usecases.apply.inflight import InFlight
+from cxplan.usecases.apply.inflight import InFlight, seen_ending
 from cxplan.usecases.apply.world import ApplyWorld
 from cxplan.usecases.apply.write import NOTHING_YET, AgentWrite, Review, Written
 
@@ -96,10 +96,10 @@ class Executor:
     def _compare(self, planned: PlannedAgent, seen: ObservedAgent) -> Written | Ending:
         match compare(planned.changes, state_of(seen)):
             case AlreadyThere():
-                return _seen(planned, seen, Outcome.ALREADY_THERE, "")
+                return seen_ending(planned, seen, Outcome.ALREADY_THERE, "")
             case Conflict(moved=moved):
                 message = "somebody changed a planned value since the plan"
-                ending = _seen(planned, seen, Outcome.CONFLICT, message)
+                ending = seen_ending(planned, seen, Outcome.CONFLICT, message)
                 return replace(ending, etag_before=planned.etag, etag_after=seen.etag, moved=moved)
             case Proceed(changes=changes):
                 return self._judged(planned, seen, changes)
@@ -114,7 +114,7 @@ class Executor:
     ) -> Written | Ending:
         review = self._review(planned, seen, changes)
         if review.outcome is not None:
-            return _seen(planned, seen, review.outcome, review.message, review.findings)
+            return seen_ending(planned, seen, review.outcome, review.message, review.findings)
         return AgentWrite(
             self.world,
             self.run,
@@ -244,22 +244,4 @@ def unwritten(
         planned.before,
         findings,
         etag_before=planned.etag,
-    )
-
-
-def _seen(
-    planned: PlannedAgent,
-    seen: ObservedAgent,
-    outcome: Outcome,
-    message: str,
-    findings: tuple[Finding, ...] = (),
-) -> Ending:
-    return Ending(
-        planned.id,
-        outcome,
-        message,
-        planned.changes,
-        state_of(seen),
-        findings,
-        etag_before=seen.etag,
     )

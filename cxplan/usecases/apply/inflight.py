@@ -94,13 +94,24 @@ def open_ending(
     planned: PlannedAgent, write: Intended | OpenWrite, outcome: Outcome, message: str
 ) -> Ending:
     """Return an ending that knows of the agent what its last intent does."""
+    ending = seen_ending(planned, write.seen, outcome, message, write.findings)
+    return replace(ending, attempted=write.attempted)
+
+
+def seen_ending(
+    planned: PlannedAgent,
+    seen: ObservedAgent,
+    outcome: Outcome,
+    message: str,
+    findings: tuple[Finding, ...] = (),
+) -> Ending:
+    """Return an ending that knows of the agent what was read of it, and not what was sent."""
     return Ending(
         planned.id,
         outcome,
         message,
         planned.changes,
-        state_of(write.seen),
-        write.findings,
-        etag_before=write.seen.etag,
-        attempted=write.attempted,
+        state_of(seen),
+        findings,
+        etag_before=seen.etag,
     )
