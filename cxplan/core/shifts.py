@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cxplan.core.findings import Finding, Verdict
 from cxplan.core.ids import WorkModeId, WorkModeName
@@ -116,12 +116,26 @@ def next_turn(
 
     That is of an agent whose work mode is ``live``, and later than ``rules.at``.
     """
-    if isinstance(schedule, UnreadableSchedule):
+    if isinstance(schedule, UnreadableSchedule) or _asks_nothing(schedule.shifts, live):
         return None
     edges = {edge for shift in schedule.shifts for edge in (shift.start, shift.end)}
     now = _asked(rules, schedule, live)
     later = (edge for edge in sorted(edges) if edge > rules.at)
     return next((e for e in later if _asked(replace(rules, at=e), schedule, live) != now), None)
+
+
+def _asks_nothing(shifts: Iterable[Shift], live: WorkModeId | None) -> bool:
+    """Tell whether following can never ask for anything: sound shifts, all of the live mode.
+
+    So it is of most agents, whose every edge would else be judged in each plan.
+    """
+    end = datetime.min.replace(tzinfo=UTC)
+    for shift in sorted(shifts, key=lambda s: s.start):
+        lasts = shift.end - shift.start
+        if shift.work_mode != live or shift.start < end or not timedelta(0) < lasts <= LONGEST:
+            return False
+        end = shift.end
+    return True
 
 
 def _asked(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cxplan.core.findings import Verdict
 from cxplan.core.ids import WorkModeId, WorkModeName
@@ -224,3 +227,28 @@ def test_the_next_turn_is_when_following_asks_something_else_of_the_agent(
 ) -> None:
     turn = None if hours is None else NOW + timedelta(hours=hours)
     assert next_turn(RULES, reading, WorkModeId(f"mode-{live}")) == turn
+
+
+def asked(at: datetime, reading: Schedule, live: str) -> tuple[Verdict, WorkModeId | None]:
+    followed = follow_shift(replace(RULES, at=at), reading)
+    mode = followed.mode.id if followed.mode else None
+    return followed.finding.verdict, None if mode == live else mode
+
+
+@given(
+    st.lists(
+        st.builds(
+            shift,
+            st.integers(-30, 30),
+            st.sampled_from((-3, 0, 2, 8, 24, 25)),
+            st.sampled_from(("available", "available", "available", "training")),
+        ),
+        max_size=4,
+    )
+)
+def test_the_next_turn_is_the_first_edge_that_makes_a_difference(shifts: list[Shift]) -> None:
+    reading, live = schedule(*shifts), "mode-available"
+    edges = sorted({edge for each in shifts for edge in (each.start, each.end)})
+    now = asked(NOW, reading, live)
+    turns = [e for e in edges if e > NOW and asked(e, reading, live) != now]
+    assert next_turn(RULES, reading, WorkModeId(live)) == min(turns, default=None)
